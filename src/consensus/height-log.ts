@@ -1,0 +1,187 @@
+/**
+ * Everything heard at one height: the proposals and votes of all its rounds, each verified before it comes here.
+ * Bounded (section 8): per (round, type, authority) the first message, and one more per block id that matters; of the
+ * rounds above our own + 1 only each authority's newest message.
+ */
+import type { AuthoritySet } from '../protocol/authorities.js';
+import type { Block } from '../protocol/block.js';
+import type { Hash } from '../protocol/bytes.js';
+import { PRECOMMIT, PREVOTE, type Proposal, type Vote, type VoteType } from '../protocol/vote.js';
+import { type ConsensusMessage, isProposal, kindOf, signerIndexOf, slotOf } from './message.js';
+import { Tally } from './tally.js';
+
+/** Two different messages signed by one authority for the same (height, round, type). */
+export interface Evidence {
+  readonly authority: number;
+  readonly messages: readonly [ConsensusMessage, ConsensusMessage];
+}
+
+export interface Acceptance {
+  /** New to us: to be counted, kept and relayed. */
+  readonly accepted: boolean;
+  readonly evidence: Evidence | null;
+}
+
+interface Round {
+  readonly proposals: Proposal[];
+  readonly prevotes: Tally;
+  readonly precommits: Tally;
+}
+
+/** Two prove the leader a liar; more are kept only if votes show that they matter. */
+const PROPOSALS_PER_ROUND = 2;
+const NOTHING: Acceptance = { accepted: false, evidence: null };
+
+export class HeightLog {
+  readonly height: number;
+  readonly #authorities: AuthoritySet;
+  readonly #rounds = new Map<number, Round>();
+  readonly #blocks = new Map<Hash, Block>();
+  /** Block ids without a proposal here that a quorum of votes was shown for. */
+  readonly #shown = new Set<Hash>();
+  /** Messages of rounds above our own + 1, the newest of each authority. */
+  readonly #far = new Map<number, ConsensusMessage>();
+  /** The highest round each authority was heard in. */
+  readonly #reached: number[];
+
+  constructor(height: number, authorities: AuthoritySet) {
+    this.height = height;
+    this.#authorities = authorities;
+    this.#reached = new Array<number>(authorities.size).fill(-1);
+  }
+
+  /** Takes a verified message in, seen from `ownRound`. */
+  accept(message: ConsensusMessage, ownRound: number): Acceptance {
+    const authority = signerIndexOf(message, this.#authorities);
+    if (message.round > ownRound + 1) return this.#acceptFar(message, authority);
+    const acceptance = isProposal(message) ? this.#acceptProposal(message) : this.#acceptVote(message);
+    if (acceptance.accepted) this.#reach(authority, message.round);
+    return acceptance;
+  }
+
+  /** Whether `accept` would change nothing, so that the signature need not even be checked. */
+  knows(message: ConsensusMessage, ownRound: number): boolean {
+    if (message.round > ownRound + 1) {
+      const newest = this.#far.get(signerIndexOf(message, this.#authorities));
+      return newest !== undefined && slotOf(newest, kindOf(newest)) >= slotOf(message, kindOf(message));
+    }
+    const round = this.#rounds.get(message.round);
+    if (round === undefined) return false;
+    if (isProposal(message)) return round.proposals.some((known) => sameProposal(known, message));
+    return tallyOf(round, message.type).has(message.authority, message.blockId);
+  }
+
+  /** Lets votes for a block id count although its proposal is missing: a quorum of them was shown in an ADR. */
+  allow(blockId: Hash): void {
+    this.#shown.add(blockId);
+  }
+
+  /** Our round moved: returns the messages that were too far ahead until now; they are to be accepted anew. */
+  takeNear(ownRound: number): ConsensusMessage[] {
+    const near = [...this.#far].filter(([, message]) => message.round <= ownRound + 1);
+    for (const [authority] of near) this.#far.delete(authority);
+    return near.map(([, message]) => message);
+  }
+
+  proposals(round: number): readonly Proposal[] {
+    return this.#rounds.get(round)?.proposals ?? [];
+  }
+
+  block(id: Hash): Block | undefined {
+    return this.#blocks.get(id);
+  }
+
+  votes(round: number, type: VoteType): Tally | undefined {
+    const record = this.#rounds.get(round);
+    return record === undefined ? undefined : tallyOf(record, type);
+  }
+
+  /** Rounds with anything in them, lowest first. */
+  rounds(): number[] {
+    return [...this.#rounds.keys()].sort((a, b) => a - b);
+  }
+
+  /** The highest round that `count` authorities have reached, -1 if none (rule 10). */
+  roundReachedBy(count: number): number {
+    return [...this.#reached].sort((a, b) => b - a)[count - 1] ?? -1;
+  }
+
+  /** All messages, round by round, proposals first: what an ADR or the signer's record holds. */
+  *messages(): Generator<ConsensusMessage> {
+    for (const number of this.rounds()) {
+      const round = this.#rounds.get(number) as Round;
+      yield* round.proposals;
+      for (const tally of [round.prevotes, round.precommits]) {
+        for (const value of tally.values()) yield* tally.votesFor(value);
+      }
+    }
+    yield* this.#far.values();
+  }
+
+  #acceptFar(message: ConsensusMessage, authority: number): Acceptance {
+    const newest = this.#far.get(authority);
+    if (newest !== undefined && slotOf(newest, kindOf(newest)) >= slotOf(message, kindOf(message)))
+      return NOTHING;
+    this.#far.set(authority, message);
+    this.#reach(authority, message.round);
+    return { accepted: true, evidence: null };
+  }
+
+  #acceptProposal(proposal: Proposal): Acceptance {
+    const { proposals } = this.#round(proposal.round);
+    if (proposals.some((known) => sameProposal(known, proposal))) return NOTHING;
+    const matters = this.#matters(proposal.block.id) || this.#hasQuorum(proposal.block.id);
+    if (proposals.length >= PROPOSALS_PER_ROUND && !matters) return NOTHING;
+    const first = proposals[0];
+    proposals.push(proposal);
+    if (!this.#blocks.has(proposal.block.id)) this.#blocks.set(proposal.block.id, proposal.block);
+    return { accepted: true, evidence: first === undefined ? null : this.#evidence(first, proposal) };
+  }
+
+  #acceptVote(vote: Vote): Acceptance {
+    const tally = tallyOf(this.#round(vote.round), vote.type);
+    if (tally.has(vote.authority, vote.blockId)) return NOTHING;
+    const first = tally.first(vote.authority);
+    if (first !== undefined && vote.blockId !== null && !this.#matters(vote.blockId)) return NOTHING;
+    tally.add(vote);
+    return { accepted: true, evidence: first === undefined ? null : this.#evidence(first, vote) };
+  }
+
+  #evidence(first: ConsensusMessage, second: ConsensusMessage): Evidence {
+    return { authority: signerIndexOf(second, this.#authorities), messages: [first, second] };
+  }
+
+  #matters(blockId: Hash): boolean {
+    return this.#blocks.has(blockId) || this.#shown.has(blockId);
+  }
+
+  #hasQuorum(blockId: Hash): boolean {
+    const { quorum } = this.#authorities;
+    return [...this.#rounds.values()].some(
+      ({ prevotes, precommits }) => prevotes.count(blockId) >= quorum || precommits.count(blockId) >= quorum,
+    );
+  }
+
+  #reach(authority: number, round: number): void {
+    this.#reached[authority] = Math.max(this.#reached[authority] as number, round);
+  }
+
+  #round(number: number): Round {
+    let round = this.#rounds.get(number);
+    if (round === undefined) {
+      round = { proposals: [], prevotes: new Tally(), precommits: new Tally() };
+      this.#rounds.set(number, round);
+    }
+    return round;
+  }
+}
+
+function tallyOf(round: Round, type: VoteType): Tally {
+  return type === PREVOTE ? round.prevotes : round.precommits;
+}
+
+function sameProposal(a: Proposal, b: Proposal): boolean {
+  return a.block.id === b.block.id && a.validRound === b.validRound;
+}
+
+export const VOTE_TYPES: readonly VoteType[] = [PREVOTE, PRECOMMIT];
