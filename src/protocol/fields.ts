@@ -69,6 +69,10 @@ export class Fields {
     return value;
   }
 
+  arrayOrNil(name: string): readonly Value[] | null {
+    return this.#peekNil() ? null : this.array(name);
+  }
+
   #next(): Value {
     return this.#values[this.#at++] as Value;
   }

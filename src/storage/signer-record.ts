@@ -1,0 +1,135 @@
+/**
+ * The signer's record: what one key signed on one network, and what that rested on (PROTOCOL section 8, "Own word
+ * kept"). It lives in a store of its own, outlives a reset of the chain, and is never part of a backup: two copies of it
+ * are two nodes that sign different things.
+ */
+import type { Store, StoreOperation } from '../ports/store.js';
+import { fromHex, type Hash } from '../protocol/bytes.js';
+import { encode, type Value } from '../protocol/encoding.js';
+import { Fields } from '../protocol/fields.js';
+
+/** A stored message: 0 a proposal, 1 a prevote, 2 a precommit, with its wire form. */
+export interface StoredMessage {
+  readonly kind: number;
+  readonly wire: Uint8Array;
+}
+
+export interface StoredSignerState {
+  readonly height: number;
+  /** The highest slot signed at that height. */
+  readonly slot: number;
+  readonly locked: { readonly round: number; readonly blockId: Hash } | null;
+  readonly valid: { readonly round: number; readonly blockId: Hash } | null;
+}
+
+const STATE_KEY = Uint8Array.of(1);
+const MESSAGE_PREFIX = 2;
+const RECORD_VERSION = 1;
+
+export class SignerRecordStore {
+  readonly #store: Store;
+  #state: StoredSignerState | null;
+  /** How many messages of the state's height are stored. */
+  #count: number;
+
+  private constructor(store: Store, state: StoredSignerState | null, count: number) {
+    this.#store = store;
+    this.#state = state;
+    this.#count = count;
+  }
+
+  /** @throws ProtocolError MALFORMED if the record is damaged: never sign then, restore the newest copy or retire the key */
+  static open(store: Store): SignerRecordStore {
+    const bytes = store.get(STATE_KEY);
+    if (bytes === undefined) return new SignerRecordStore(store, null, 0);
+    const { state, count } = decodeState(bytes);
+    return new SignerRecordStore(store, state, count);
+  }
+
+  /** Null if this key never signed anything on this network through this record. */
+  get state(): StoredSignerState | null {
+    return this.#state;
+  }
+
+  /** The messages stored for the state's height, in the order in which they were counted. */
+  messages(): StoredMessage[] {
+    const messages: StoredMessage[] = [];
+    const height = this.#state?.height ?? 0;
+    for (let index = 0; index < this.#count; index++) {
+      const bytes = this.#store.get(messageKey(height, index));
+      if (bytes === undefined)
+        throw new Error(`the signer's record lacks message ${index} of height ${height}`);
+      const fields = Fields.decode(bytes, 2, 'stored message');
+      messages.push({ kind: fields.integer('kind', 2), wire: fields.bytes('wire') });
+    }
+    return messages;
+  }
+
+  /** One synced batch: the state and further messages; those of lower heights go. Resolves when it is on the disk. */
+  async persist(state: StoredSignerState, messages: readonly StoredMessage[]): Promise<void> {
+    const operations: StoreOperation[] = [];
+    const previous = this.#state;
+    let count = this.#count;
+    if (
+      previous !== null &&
+      (state.height < previous.height || (state.height === previous.height && state.slot < previous.slot))
+    ) {
+      throw new Error(`the signer's record would go back from height ${previous.height} to ${state.height}`);
+    }
+    if (previous !== null && state.height > previous.height) {
+      for (let index = 0; index < count; index++)
+        operations.push({ key: messageKey(previous.height, index), value: null });
+      count = 0;
+    }
+    for (const { kind, wire } of messages) {
+      operations.push({ key: messageKey(state.height, count++), value: encode([kind, wire]) });
+    }
+    operations.push({ key: STATE_KEY, value: encodeState(state, count) });
+    // Moved before the write: what is being written must not be contradicted by a call that comes meanwhile.
+    this.#state = state;
+    this.#count = count;
+    await this.#store.write(operations, { sync: true });
+  }
+
+  close(): Promise<void> {
+    return this.#store.close();
+  }
+}
+
+function messageKey(height: number, index: number): Uint8Array {
+  const key = new Uint8Array(9);
+  key[0] = MESSAGE_PREFIX;
+  const view = new DataView(key.buffer);
+  view.setUint32(1, height);
+  view.setUint32(5, index);
+  return key;
+}
+
+function encodeState({ height, slot, locked, valid }: StoredSignerState, count: number): Uint8Array {
+  return encode([
+    RECORD_VERSION,
+    height,
+    slot,
+    locked === null ? null : [locked.round, fromHex(locked.blockId)],
+    valid === null ? null : [valid.round, fromHex(valid.blockId)],
+    count,
+  ]);
+}
+
+function decodeState(bytes: Uint8Array): { state: StoredSignerState; count: number } {
+  const fields = Fields.decode(bytes, 6, "signer's record");
+  const version = fields.integer('version');
+  if (version !== RECORD_VERSION)
+    throw new Error(`the signer's record has format ${version}, newer than this program`);
+  const height = fields.integer('height');
+  const slot = fields.integer('slot');
+  const locked = decodeQuorate(fields.arrayOrNil('locked'));
+  const valid = decodeQuorate(fields.arrayOrNil('valid'));
+  return { state: { height, slot, locked, valid }, count: fields.integer('count') };
+}
+
+function decodeQuorate(value: readonly Value[] | null): { round: number; blockId: Hash } | null {
+  if (value === null) return null;
+  const fields = Fields.of(value, 2, 'locked or valid block');
+  return { round: fields.integer('round'), blockId: fields.hash('block id') };
+}
