@@ -1,0 +1,33 @@
+/** What can be wrong with what is on the disk, as far as an operator can do something about it. */
+
+/** A code, and what its message tells the operator to do. */
+export type StorageErrorCode =
+  /** Another process holds the database: stop it, or use another directory. */
+  | 'LOCKED'
+  /** Bytes are missing or not what was written: restore a backup, or delete the chain and sync again. */
+  | 'DAMAGED'
+  /** The directory cannot be made or written: mend its path or its permissions. */
+  | 'NOT_WRITABLE'
+  /** Written by a newer ccoin: use that one. */
+  | 'NEWER_FORMAT'
+  /** The chain of another network: use another directory. */
+  | 'OTHER_GENESIS'
+  /** Make room. */
+  | 'DISK_FULL';
+
+/** Its message is one sentence for the operator; the technical reason is its `cause`. */
+export class StorageError extends Error {
+  override readonly name = 'StorageError';
+  readonly code: StorageErrorCode;
+
+  constructor(code: StorageErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** @param what which database, `why` without a full stop */
+export function damaged(what: string, why: string, cause?: unknown): StorageError {
+  const message = `${what} is damaged: ${why}; restore it from a backup, or delete it and sync again`;
+  return new StorageError('DAMAGED', message, { cause });
+}
