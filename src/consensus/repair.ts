@@ -5,12 +5,7 @@ import type { HeightLog } from './height-log.js';
 import { blockIdOfMessage, type ConsensusMessage, kindOf, signerIndexOf } from './message.js';
 
 /** LDR's `holds`: [round, type, authority bitmap, block id or nil], one entry per round, type and block. */
-export type Holds = readonly (readonly [
-  round: number,
-  type: number,
-  authorities: Uint8Array,
-  blockId: Hash | null,
-])[];
+export type Holds = readonly [round: number, type: number, authorities: Uint8Array, blockId: Hash | null][];
 
 export function holdsOf(log: HeightLog, authorities: AuthoritySet): Holds {
   const entries = new Map<string, [number, number, Uint8Array, Hash | null]>();

@@ -1,0 +1,224 @@
+/**
+ * The shell around the consensus core: carries its effects out, strictly in their order, and hands it what comes back.
+ * It decides nothing; `consensus/effects.ts` is the contract.
+ */
+import { Consensus } from '../consensus/consensus.js';
+import type {
+  ConsensusMessage,
+  Effect,
+  Input,
+  SignerRecord,
+  SignerState,
+  Statement,
+  TimeoutId,
+} from '../consensus/effects.js';
+import type { Evidence } from '../consensus/height-log.js';
+import type { Timeouts } from '../consensus/leader.js';
+import type { Clock, Timer } from '../ports/clock.js';
+import type { Signer } from '../ports/signer.js';
+import type { AuthoritySet } from '../protocol/authorities.js';
+import type { Block } from '../protocol/block.js';
+import { type Address, fromHex, type Hash } from '../protocol/bytes.js';
+import type { Certificate } from '../protocol/certificate.js';
+import { encodeProposal, encodeVote, proposalBytes, voteBytes } from '../protocol/vote.js';
+
+export interface DriverDependencies {
+  /** Whether the block is valid on our head; undefined if the head moved meanwhile. */
+  validate(block: Block): Promise<boolean | undefined>;
+  /** Whether the block's time is at most 15 s ahead of our clock. */
+  isTimely(block: Block): boolean;
+  /** A sealed block on our head, or null if `signal` was aborted or none could be built. */
+  build(height: number, signal: AbortSignal): Promise<Block | null>;
+  /** Applies a final block durably, then calls `enterHeight`. Does nothing for a height that is already applied. */
+  commit(block: Block, certificate: Certificate): Promise<void>;
+  /** What we say ourselves, or pass on from `source`, to every other peer. */
+  broadcast(message: ConsensusMessage, source: Address | null): void;
+  /** Synced to disk when it resolves. */
+  persist(state: SignerState, messages: readonly ConsensusMessage[]): Promise<void>;
+  evidence(evidence: Evidence): void;
+  /** Our key is in use elsewhere. */
+  stranger(message: ConsensusMessage): void;
+  /** The process must stop, loudly. */
+  fail(error: Error): void;
+}
+
+export class ConsensusDriver {
+  readonly #core: Consensus;
+  readonly #clock: Clock;
+  readonly #signer: Signer | null;
+  readonly #genesisId: Uint8Array;
+  readonly #dependencies: DriverDependencies;
+  readonly #queue: Effect[] = [];
+  /** From whom we have a message, so that it is not relayed back. */
+  readonly #sources = new WeakMap<ConsensusMessage, Address>();
+  #draining = false;
+  #stopped = false;
+  #timers: Timer[] = [];
+  #building: AbortController | null = null;
+  #progressMs: number;
+  #firstProposalMs: number | null = null;
+
+  constructor(
+    options: {
+      readonly clock: Clock;
+      readonly signer: Signer | null;
+      readonly genesisId: Hash;
+      readonly timeouts: Timeouts;
+      readonly height: number;
+      readonly authorities: AuthoritySet;
+    },
+    dependencies: DriverDependencies,
+  ) {
+    this.#clock = options.clock;
+    this.#signer = options.signer;
+    this.#genesisId = fromHex(options.genesisId);
+    this.#dependencies = dependencies;
+    const address = options.signer?.address ?? null;
+    this.#core = new Consensus(address, options.timeouts, options.height, options.authorities);
+    this.#progressMs = this.#clock.monotonic();
+  }
+
+  get core(): Consensus {
+    return this.#core;
+  }
+
+  /** When anything new was heard, said or decided (monotonic clock). */
+  get progressMs(): number {
+    return this.#progressMs;
+  }
+
+  /** When this height's first proposal was built or heard (monotonic clock); null before. */
+  get firstProposalMs(): number | null {
+    return this.#firstProposalMs;
+  }
+
+  enterHeight(height: number, authorities: AuthoritySet, record: SignerRecord | null): void {
+    for (const timer of this.#timers) timer.cancel();
+    this.#timers = [];
+    this.#building?.abort();
+    this.#firstProposalMs = null;
+    this.input({ type: 'height', height, authorities, record });
+  }
+
+  /** A verified message of somebody else. */
+  hear(message: ConsensusMessage, source: Address): void {
+    this.#sources.set(message, source);
+    this.input({ type: 'message', message });
+  }
+
+  hearRepair(messages: readonly ConsensusMessage[], source: Address): void {
+    for (const message of messages) this.#sources.set(message, source);
+    this.input({ type: 'repair', messages });
+  }
+
+  input(input: Input): void {
+    if (this.#stopped) return;
+    const effects = this.#core.step(input);
+    if (effects.length === 0) return;
+    this.#progressMs = this.#clock.monotonic();
+    this.#queue.push(...effects);
+    if (!this.#draining) void this.#drain();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#queue.length = 0;
+    for (const timer of this.#timers) timer.cancel();
+    this.#building?.abort();
+  }
+
+  /** One effect at a time: whatever is awaited here holds up all that stands behind it. */
+  async #drain(): Promise<void> {
+    this.#draining = true;
+    try {
+      for (let effect = this.#queue.shift(); effect !== undefined; effect = this.#queue.shift()) {
+        const done = this.#carryOut(effect);
+        if (done !== undefined) await done;
+        if (this.#stopped) return;
+      }
+    } catch (error) {
+      this.#dependencies.fail(error instanceof Error ? error : new Error(String(error)));
+    } finally {
+      this.#draining = false;
+    }
+  }
+
+  /** A promise if what follows has to wait. */
+  #carryOut(effect: Effect): Promise<void> | undefined {
+    switch (effect.type) {
+      case 'round':
+        this.#building?.abort();
+        return;
+      case 'schedule':
+        this.#schedule(effect.timeout, effect.delayMs);
+        return;
+      case 'validate':
+        this.#firstProposalMs ??= this.#clock.monotonic();
+        this.#validate(effect.block).catch(this.#failed);
+        return;
+      case 'build':
+        this.#firstProposalMs ??= this.#clock.monotonic();
+        this.#build(effect.height, effect.round).catch(this.#failed);
+        return;
+      case 'sign':
+        return this.#sign(effect.statement);
+      case 'persist':
+        return this.#dependencies.persist(effect.state, effect.messages);
+      case 'send':
+        this.#dependencies.broadcast(effect.message, null);
+        return;
+      case 'relay':
+        this.#dependencies.broadcast(effect.message, this.#sources.get(effect.message) ?? null);
+        return;
+      case 'evidence':
+        this.#dependencies.evidence(effect.evidence);
+        return;
+      case 'stranger':
+        this.#dependencies.stranger(effect.message);
+        return;
+      case 'commit':
+        return this.#dependencies.commit(effect.block, effect.certificate);
+      case 'broken':
+        throw new Error(effect.reason);
+    }
+  }
+
+  readonly #failed = (error: unknown): void => {
+    this.#dependencies.fail(error instanceof Error ? error : new Error(String(error)));
+  };
+
+  #schedule(timeout: TimeoutId, delayMs: number): void {
+    if (timeout.height !== this.#core.height) return;
+    this.#timers.push(this.#clock.after(delayMs, () => this.input({ type: 'timeout', timeout })));
+  }
+
+  async #validate(block: Block): Promise<void> {
+    const { number: height } = block.header;
+    const timely = this.#dependencies.isTimely(block);
+    const valid = await this.#dependencies.validate(block);
+    if (valid !== undefined) this.input({ type: 'validated', height, blockId: block.id, valid, timely });
+  }
+
+  async #build(height: number, round: number): Promise<void> {
+    this.#building?.abort();
+    const building = new AbortController();
+    this.#building = building;
+    const block = await this.#dependencies.build(height, building.signal);
+    this.input({ type: 'built', height, round, block });
+  }
+
+  async #sign(statement: Statement): Promise<void> {
+    const signer = this.#signer;
+    if (signer === null) throw new Error('a node without a key was asked to sign');
+    if (statement.content.height !== this.#core.height) return;
+    if (statement.kind === 'vote') {
+      const signature = await signer.sign(voteBytes(statement.content, this.#genesisId));
+      this.input({ type: 'signed', message: encodeVote(statement.content, statement.authority, signature) });
+    } else {
+      const { height, round, validRound, block } = statement.content;
+      const bytes = proposalBytes({ height, round, validRound, blockId: block.id }, this.#genesisId);
+      const signature = await signer.sign(bytes);
+      this.input({ type: 'signed', message: encodeProposal(statement.content, signature) });
+    }
+  }
+}

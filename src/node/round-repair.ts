@@ -1,0 +1,136 @@
+/**
+ * "Everyone hears" (section 8): a node that made no progress for a second asks its peers with LDR, saying all that it
+ * holds of the height, and gets with ADR what it lacks.
+ */
+import { isProposal } from '../consensus/message.js';
+import { knowsMore } from '../consensus/repair.js';
+import type { Clock, Timer } from '../ports/clock.js';
+import type { Address } from '../protocol/bytes.js';
+import type { Message, MessageOf } from '../protocol/messages.js';
+import type { ConsensusDriver } from './consensus-driver.js';
+import type { ConsensusIntake } from './consensus-intake.js';
+
+const SILENCE_MS = 1_000;
+/** What one ADR frame may carry of proposals and votes, with room for the rest below the frame limit. */
+const MAX_ADR_BYTES = 2_400_000;
+/** Questions whose answers are still taken, oldest forgotten first. */
+const MAX_QUESTIONS = 256;
+
+export interface RepairDependencies {
+  readonly address: Address;
+  peers(): Iterable<Address>;
+  send(peer: Address, message: Message): void;
+  /** The peer decides `height`, which is final here: give it the block. */
+  giveFinal(peer: Address, height: number): void;
+  ahead(peer: Address, height: number): void;
+  offerTransactions(peer: Address): void;
+}
+
+export class RoundRepair {
+  readonly #driver: ConsensusDriver;
+  readonly #intake: ConsensusIntake;
+  readonly #clock: Clock;
+  readonly #dependencies: RepairDependencies;
+  readonly #asked = new Map<number, Address>();
+  #lastRequestId = 0;
+  #timer: Timer | null = null;
+  #askedMs = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    driver: ConsensusDriver,
+    intake: ConsensusIntake,
+    clock: Clock,
+    dependencies: RepairDependencies,
+  ) {
+    this.#driver = driver;
+    this.#intake = intake;
+    this.#clock = clock;
+    this.#dependencies = dependencies;
+  }
+
+  start(): void {
+    this.#timer = this.#clock.after(SILENCE_MS, () => {
+      const now = this.#clock.monotonic();
+      const since = Math.max(this.#driver.progressMs, this.#askedMs);
+      if (this.#driver.core.isDue && now - since >= SILENCE_MS) this.#askAll(now);
+      this.start();
+    });
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+  }
+
+  /** A peer that just came, or that seems to hold more, is asked at once. */
+  ask(peer: Address): void {
+    const { core } = this.#driver;
+    const requestId = ++this.#lastRequestId;
+    this.#asked.set(requestId, peer);
+    for (const oldest of this.#asked.keys()) {
+      if (this.#asked.size <= MAX_QUESTIONS) break;
+      this.#asked.delete(oldest);
+    }
+    this.#dependencies.send(peer, {
+      type: 'LDR',
+      request_id: requestId,
+      address: this.#dependencies.address,
+      height: core.height,
+      round: core.round,
+      holds: core.holds(),
+    });
+  }
+
+  answer(peer: Address, question: MessageOf<'LDR'>): void {
+    const { core } = this.#driver;
+    if (question.height < core.height) this.#dependencies.giveFinal(peer, question.height);
+    else if (question.height > core.height) this.#dependencies.ahead(peer, question.height - 1);
+    else this.#answerHeight(peer, question.request_id, question.holds);
+  }
+
+  async hear(peer: Address, answer: MessageOf<'ADR'>): Promise<void> {
+    if (this.#asked.get(answer.request_id) !== peer) return;
+    if (!answer.more) this.#asked.delete(answer.request_id);
+    if (answer.height > this.#driver.core.height) this.#dependencies.ahead(peer, answer.height - 1);
+    await this.#intake.repair(peer, answer.proposals, answer.votes);
+  }
+
+  #askAll(now: number): void {
+    this.#askedMs = now;
+    for (const peer of this.#dependencies.peers()) {
+      this.ask(peer);
+      this.#dependencies.offerTransactions(peer);
+    }
+  }
+
+  #answerHeight(peer: Address, requestId: number, holds: MessageOf<'LDR'>['holds']): void {
+    const { core } = this.#driver;
+    const frames: { proposals: Uint8Array[]; votes: Uint8Array[] }[] = [{ proposals: [], votes: [] }];
+    let bytes = 0;
+    for (const message of core.missing(holds)) {
+      if (bytes + message.wire.length > MAX_ADR_BYTES) {
+        frames.push({ proposals: [], votes: [] });
+        bytes = 0;
+      }
+      bytes += message.wire.length + 8;
+      const frame = frames[frames.length - 1] as (typeof frames)[number];
+      (isProposal(message) ? frame.proposals : frame.votes).push(message.wire);
+    }
+    const { address } = this.#dependencies;
+    frames.forEach((frame, index) => {
+      this.#dependencies.send(peer, {
+        type: 'ADR',
+        request_id: requestId,
+        address,
+        height: core.height,
+        round: core.round,
+        ...frame,
+        more: index < frames.length - 1,
+      });
+    });
+    const now = this.#clock.monotonic();
+    if (knowsMore(core.holds(), holds) && now - this.#askedMs >= SILENCE_MS) {
+      this.#askedMs = now;
+      this.ask(peer);
+    }
+  }
+}
