@@ -1,0 +1,293 @@
+/**
+ * The state tree (section 4): a compact sparse Merkle tree over all accounts, in memory. An update makes the nodes of
+ * a new version beside those of the head, so that several blocks competing for one height can each have their root;
+ * one is committed, the others discarded, and the cost of each follows the number of accounts it changes. The tree
+ * keeps no values: only hashes, and which account a leaf is for.
+ */
+import { type Address, fromHex, type Hash } from './bytes.js';
+import { sha256 } from './hash.js';
+import { type Account, encodeAccount } from './state.js';
+import { EMPTY, HASH_BYTES, NodeArena } from './state-arena.js';
+import { keyBit, type StateProof } from './state-proof.js';
+
+/** Updates of one tree that may be open at once: more means that somebody forgets to discard them. */
+export const MAX_OPEN_UPDATES = 1_024;
+
+const KEY_BITS = 8 * HASH_BYTES;
+
+/** A version of the state that is not (yet) the head. */
+export interface TreeUpdate {
+  readonly root: Hash;
+  /** Accounts in this version. */
+  readonly size: number;
+  /** An update on top of this one; it can be committed once this one is. */
+  update(changes: Iterable<readonly [Address, Account]>): TreeUpdate;
+  /**
+   * Makes this version the head; every other update of the old head is stale from then on.
+   * @throws Error if it is stale, discarded, committed already, or its parent is not the head.
+   */
+  commit(): void;
+  /** Frees what it made. Harmless on one that is committed, stale or discarded. */
+  discard(): void;
+}
+
+export class StateTree {
+  readonly #versions: Versions;
+
+  /** An empty tree. */
+  constructor() {
+    this.#versions = newVersions();
+  }
+
+  /** The tree of all `entries`, each address once: for start-up. */
+  static build(entries: Iterable<readonly [Address, Account]>): StateTree {
+    const tree = new StateTree();
+    const { arena, head } = tree.#versions;
+    const leaves: number[] = [];
+    for (const [address, account] of entries) leaves.push(arena.createLeaf(address, account));
+    head.derive(leaves).commit();
+    return tree;
+  }
+
+  /** As `build`, from entries that come from a disk. */
+  static async buildAsync(entries: AsyncIterable<readonly [Address, Account]>): Promise<StateTree> {
+    const tree = new StateTree();
+    const { arena, head } = tree.#versions;
+    const leaves: number[] = [];
+    for await (const [address, account] of entries) leaves.push(arena.createLeaf(address, account));
+    head.derive(leaves).commit();
+    return tree;
+  }
+
+  /** `hash_state` of the head. */
+  get root(): Hash {
+    return this.#versions.head.root;
+  }
+
+  /** Accounts in the head. */
+  get size(): number {
+    return this.#versions.head.size;
+  }
+
+  /** Nodes in memory, those of open updates included. */
+  get nodeCount(): number {
+    return this.#versions.arena.nodeCount;
+  }
+
+  /**
+   * The head with these accounts set, as a version of its own; of an address given twice the last counts.
+   * @throws Error if MAX_OPEN_UPDATES are open; TypeError for an address or account that is none.
+   */
+  update(changes: Iterable<readonly [Address, Account]>): TreeUpdate {
+    return this.#versions.head.update(changes);
+  }
+
+  /**
+   * Proves the head's account of `address`, or that there is none. `accountOf` gives the head's account of an address
+   * that is in the tree: that one's, or that of the other account whose leaf ends the path.
+   */
+  prove(address: Address, accountOf: (address: Address) => Account | undefined): StateProof {
+    const { arena, head } = this.#versions;
+    const key = sha256(fromHex(address));
+    const siblings: Hash[] = [];
+    let ref = head.ref;
+    for (let depth = 0; ref > 0; depth++) {
+      const [on, beside] =
+        keyBit(key, depth) === 0 ? [arena.left(ref), arena.right(ref)] : [arena.right(ref), arena.left(ref)];
+      siblings.push(arena.hash(beside));
+      ref = on;
+    }
+    if (ref === EMPTY) return { siblings, leaf: null };
+    const account = accountOf(arena.address(ref));
+    if (account === undefined)
+      throw new Error(`the state tree has ${arena.address(ref)}, its caller has not`);
+    return { siblings, leaf: [arena.key(ref), encodeAccount(account)] };
+  }
+}
+
+/** What all versions of one tree share. */
+interface Versions {
+  readonly arena: NodeArena;
+  head: Version;
+  open: number;
+}
+
+function newVersions(): Versions {
+  const versions = { arena: new NodeArena(), open: 0 } as Versions;
+  versions.head = new Version(versions, null, { ref: EMPTY, size: 0, made: [], replaced: [] }, 'head');
+  return versions;
+}
+
+class Version implements TreeUpdate {
+  readonly ref: number;
+  readonly size: number;
+  readonly root: Hash;
+  readonly #versions: Versions;
+  readonly #children = new Set<Version>();
+  /** Null once it is, or was, the head: the versions before it can then be forgotten. */
+  #parent: Version | null;
+  /** Nodes that this version has and its parent has not, and the other way round. */
+  #made: readonly number[];
+  #replaced: readonly number[];
+  #state: 'open' | 'head' | 'gone';
+
+  constructor(versions: Versions, parent: Version | null, merged: Merged, state: 'open' | 'head') {
+    this.#versions = versions;
+    this.#parent = parent;
+    this.ref = merged.ref;
+    this.size = merged.size;
+    this.root = versions.arena.hash(merged.ref);
+    this.#made = merged.made;
+    this.#replaced = merged.replaced;
+    this.#state = state;
+  }
+
+  update(changes: Iterable<readonly [Address, Account]>): TreeUpdate {
+    const { arena, open } = this.#versions;
+    if (this.#state === 'gone') throw new Error('an update on a state that is stale or discarded');
+    if (open >= MAX_OPEN_UPDATES) throw new Error(`${open} state updates are open: some are never discarded`);
+    const leaves: number[] = [];
+    for (const [address, account] of changes instanceof Map ? changes : new Map(changes)) {
+      leaves.push(arena.createLeaf(address, account));
+    }
+    return this.derive(leaves);
+  }
+
+  /** The version with these new leaves, each of another account. */
+  derive(leaves: readonly number[]): Version {
+    const merged = new Merge(this.#versions.arena, leaves).into(this);
+    const version = new Version(this.#versions, this, merged, 'open');
+    this.#children.add(version);
+    this.#versions.open++;
+    return version;
+  }
+
+  commit(): void {
+    const parent = this.#parent;
+    if (this.#state !== 'open' || parent === null || parent !== this.#versions.head) {
+      throw new Error('a state update that is not an open one of the head cannot be committed');
+    }
+    parent.#children.delete(this);
+    for (const competitor of parent.#children) competitor.#drop();
+    parent.#children.clear();
+    parent.#state = 'gone';
+
+    for (const ref of this.#replaced) this.#versions.arena.free(ref);
+    this.#close('head');
+    this.#versions.head = this;
+  }
+
+  discard(): void {
+    if (this.#state !== 'open') return;
+    if (this.#parent !== null) this.#parent.#children.delete(this);
+    this.#drop();
+  }
+
+  #drop(): void {
+    for (const child of this.#children) child.#drop();
+    this.#children.clear();
+    for (const ref of this.#made) this.#versions.arena.free(ref);
+    this.#close('gone');
+  }
+
+  #close(state: 'head' | 'gone'): void {
+    this.#state = state;
+    this.#parent = null;
+    this.#made = [];
+    this.#replaced = [];
+    this.#versions.open--;
+  }
+}
+
+interface Merged {
+  readonly ref: number;
+  readonly size: number;
+  readonly made: readonly number[];
+  readonly replaced: readonly number[];
+}
+
+/**
+ * One pass that puts new leaves into a version: each inner node on their paths is made, and hashed, once. The leaves
+ * are partitioned by one more bit of their keys at each depth, so the descent is also what sorts them.
+ */
+class Merge {
+  readonly #arena: NodeArena;
+  readonly #leaves: Int32Array;
+  readonly #made: number[] = [];
+  readonly #replaced: number[] = [];
+  #added = 0;
+
+  constructor(arena: NodeArena, leaves: readonly number[]) {
+    this.#arena = arena;
+    this.#leaves = Int32Array.from(leaves);
+  }
+
+  into(version: Version): Merged {
+    const ref = this.#merge(version.ref, 0, 0, this.#leaves.length);
+    return { ref, size: version.size + this.#added, made: this.#made, replaced: this.#replaced };
+  }
+
+  /** The subtree `ref` at `depth` with the leaves `from` up to `to`, all of whose keys lead there. */
+  #merge(ref: number, depth: number, from: number, to: number): number {
+    const arena = this.#arena;
+    if (from === to) return ref;
+    if (to - from === 1) {
+      const leaf = this.#leaves[from] as number;
+      if (ref === EMPTY) {
+        this.#added++;
+        return this.#make(leaf);
+      }
+      if (ref < 0 && arena.sameKey(ref, leaf)) return this.#replaceLeaf(ref, leaf);
+    }
+    if (depth === KEY_BITS) throw new Error('one account twice in a state');
+
+    let left = EMPTY;
+    let right = EMPTY;
+    if (ref > 0) {
+      left = arena.left(ref);
+      right = arena.right(ref);
+    } else if (ref !== EMPTY) {
+      if (arena.keyBit(ref, depth) === 0) left = ref;
+      else right = ref;
+    }
+    const middle = this.#partition(depth, from, to);
+    const newLeft = this.#merge(left, depth + 1, from, middle);
+    const newRight = this.#merge(right, depth + 1, middle, to);
+    if (ref > 0) {
+      if (newLeft === left && newRight === right) return ref;
+      this.#replaced.push(ref);
+    }
+    return this.#make(arena.createInner(newLeft, newRight));
+  }
+
+  #replaceLeaf(old: number, leaf: number): number {
+    if (this.#arena.sameLeafHash(old, leaf)) {
+      this.#arena.free(leaf);
+      return old;
+    }
+    this.#replaced.push(old);
+    return this.#make(leaf);
+  }
+
+  #make(ref: number): number {
+    this.#made.push(ref);
+    return ref;
+  }
+
+  /** Moves the leaves whose bit is 0 to the front; returns where those with 1 begin. */
+  #partition(depth: number, from: number, to: number): number {
+    const leaves = this.#leaves;
+    let low = from;
+    let high = to;
+    while (low < high) {
+      const leaf = leaves[low] as number;
+      if (this.#arena.keyBit(leaf, depth) === 0) low++;
+      else {
+        high--;
+        leaves[low] = leaves[high] as number;
+        leaves[high] = leaf;
+      }
+    }
+    return low;
+  }
+}
