@@ -3,123 +3,176 @@
  * follow. Field names are those on the wire. Blocks, transactions, certificates, proposals and votes are byte strings
  * here; whoever handles a message decodes them.
  */
-import { Packr, Unpackr } from 'msgpackr';
+import { BodyReader } from './body-reader.js';
+import type { BodyWriter } from './body-writer.js';
 import { type Address, fromHex, type Hash, toHex } from './bytes.js';
 import { malformed } from './errors.js';
 
+/** No frame is longer, header included (section 7). */
+export const MAX_FRAME_BYTES = 3_000_000;
+
 /** How one kind of field stands in a body. `read` throws ProtocolError MALFORMED for anything it does not expect. */
 interface Field<T> {
-  read(value: unknown, name: string): T;
-  write(value: T): unknown;
+  read(reader: BodyReader, name: string): T;
+  write(writer: BodyWriter, value: T): void;
+  /** What an absent key means; a field without this must be there. */
+  readonly absent?: { readonly value: T };
 }
 
-const MAX_TEXT = 255;
+/** A field whose key is left out when the value is undefined. */
+interface OptionalField<T> extends Field<T | undefined> {
+  readonly optional: true;
+}
+
+const MAX_TEXT_CHARACTERS = 255;
+const MAX_KEY_BYTES = 255;
 
 const integer: Field<number> = {
-  read(value, name) {
-    const number = typeof value === 'bigint' ? Number(value) : value;
-    if (typeof number !== 'number' || !Number.isSafeInteger(number) || number < 0)
-      throw wrong(name, 'an integer');
-    return number;
-  },
-  // msgpackr writes an integer of 2^32 or more as a float unless it is a BigInt.
-  write: (value) => (value > 0xffffffff ? BigInt(value) : value),
+  read: (reader, name) => reader.integer(name),
+  write: (writer, value) => writer.value(value),
 };
 
 const bool: Field<boolean> = {
-  read(value, name) {
-    if (typeof value !== 'boolean') throw wrong(name, 'a boolean');
-    return value;
-  },
-  write: (value) => value,
+  read: (reader, name) => reader.bool(name),
+  write: (writer, value) => writer.value(value),
 };
 
-/** A short text for people: it ends up in logs, so control characters are refused. */
+/** A short text for people. It ends up in logs and on terminals, so control characters are refused. */
 const text: Field<string> = {
-  read(value, name) {
-    if (typeof value !== 'string' || value.length > MAX_TEXT || /\p{Cc}/u.test(value)) {
-      throw wrong(name, `a text of at most ${MAX_TEXT} characters`);
+  read(reader, name) {
+    const value = reader.text(name, MAX_TEXT_CHARACTERS * 4);
+    if (value.length > MAX_TEXT_CHARACTERS || /\p{Cc}/u.test(value)) {
+      throw wrong(name, `a text of at most ${MAX_TEXT_CHARACTERS} printable characters`);
     }
     return value;
   },
-  write: (value) => value.slice(0, MAX_TEXT),
+  // Ours may quote an error message, or a peer: made fit rather than refused, so that a BYE always leaves.
+  write: (writer, value) =>
+    writer.value(
+      value
+        .replaceAll(/\p{Cc}/gu, ' ')
+        .slice(0, MAX_TEXT_CHARACTERS)
+        .toWellFormed(),
+    ),
 };
 
 function bytes(length?: number): Field<Uint8Array> {
   return {
-    read(value, name) {
-      if (!(value instanceof Uint8Array) || (length !== undefined && value.length !== length)) {
-        throw wrong(name, length === undefined ? 'bytes' : `${length} bytes`);
-      }
+    read(reader, name) {
+      const value = reader.bytes(name);
+      if (length !== undefined && value.length !== length) throw wrong(name, `${length} bytes`);
       return value;
     },
-    write: (value) =>
-      Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength),
+    write: (writer, value) => writer.bytes(value),
   };
 }
 
 const address: Field<Address> = {
-  read: (value, name) => toHex(bytes(20).read(value, name)),
-  write: (value) => fromHex(value),
+  read: (reader, name) => toHex(bytes(20).read(reader, name)),
+  write: (writer, value) => writer.bytes(fromHex(value)),
 };
 
 const hash: Field<Hash> = {
-  read: (value, name) => toHex(bytes(32).read(value, name)),
-  write: (value) => fromHex(value),
+  read: (reader, name) => toHex(bytes(32).read(reader, name)),
+  write: (writer, value) => writer.bytes(fromHex(value)),
 };
 
+const role: Field<'basic' | 'validator'> = {
+  read(reader, name) {
+    const value = reader.text(name, MAX_TEXT_CHARACTERS);
+    if (value !== 'basic' && value !== 'validator') throw wrong(name, '"basic" or "validator"');
+    return value;
+  },
+  write: (writer, value) => writer.value(value),
+};
+
+/** Written as nil; an absent key is read as nil too. */
 function nullable<T>(field: Field<T>): Field<T | null> {
   return {
-    read: (value, name) => (value === null || value === undefined ? null : field.read(value, name)),
-    write: (value) => (value === null ? null : field.write(value)),
+    read: (reader, name) => (reader.nil() ? null : field.read(reader, name)),
+    write: (writer, value) => (value === null ? writer.value(null) : field.write(writer, value)),
+    absent: { value: null },
   };
 }
 
-function list<T>(field: Field<T>): Field<readonly T[]> {
+function optional<T>(field: Field<T>): OptionalField<T> {
   return {
-    read(value, name) {
-      if (!Array.isArray(value)) throw wrong(name, 'a list');
-      return value.map((element) => field.read(element, name));
+    read: (reader, name) => (reader.nil() ? undefined : field.read(reader, name)),
+    write: (writer, value) => value !== undefined && field.write(writer, value),
+    absent: { value: undefined },
+    optional: true,
+  };
+}
+
+function list<T>(field: Field<T>, maxCount: number): Field<readonly T[]> {
+  return {
+    read(reader, name) {
+      const count = reader.list(name);
+      if (count > maxCount) throw wrong(name, `a list of at most ${maxCount}`);
+      const values: T[] = [];
+      for (let i = 0; i < count; i++) values.push(field.read(reader, name));
+      return values;
     },
-    write: (value) => value.map((element) => field.write(element)),
+    write(writer, values) {
+      writer.list(values.length);
+      for (const value of values) field.write(writer, value);
+    },
   };
 }
 
 function tuple<T extends readonly unknown[]>(...fields: { [I in keyof T]: Field<T[I]> }): Field<T> {
   return {
-    read(value, name) {
-      if (!Array.isArray(value) || value.length !== fields.length)
-        throw wrong(name, `lists of ${fields.length}`);
-      return fields.map((field, i) => field.read(value[i], name)) as unknown as T;
+    read(reader, name) {
+      if (reader.list(name) !== fields.length) throw wrong(name, `lists of ${fields.length}`);
+      return fields.map((field) => field.read(reader, name)) as unknown as T;
     },
-    write: (value) => fields.map((field, i) => field.write(value[i] as never)),
+    write(writer, values) {
+      writer.list(fields.length);
+      fields.forEach((field, i) => {
+        field.write(writer, values[i] as never);
+      });
+    },
   };
 }
 
-type Fields = Readonly<Record<string, Field<never>>>;
-type BodyOf<F> = { readonly [K in keyof F]: F[K] extends Field<infer T> ? T : never };
+type ValueOf<F> = F extends OptionalField<infer T> ? T : F extends Field<infer T> ? T : never;
+type BodyOf<F> = {
+  readonly [K in keyof F as F[K] extends { readonly optional: true } ? never : K]: ValueOf<F[K]>;
+} & {
+  readonly [K in keyof F as F[K] extends { readonly optional: true } ? K : never]?: ValueOf<F[K]>;
+};
 
-function map<F extends Readonly<Record<string, unknown>>>(fields: F): Field<BodyOf<F>> {
-  const entries = Object.entries(fields as unknown as Fields).sort(([a], [b]) => (a < b ? -1 : 1));
+/** Keys sorted when written; read in any order, each once, unknown ones ignored. */
+function map<F extends object>(table: F): Field<BodyOf<F>> {
+  const fields = new Map(
+    Object.entries(table as Record<string, Field<unknown>>).sort(([a], [b]) => (a < b ? -1 : 1)),
+  );
   return {
-    read(value, name) {
-      if (
-        typeof value !== 'object' ||
-        value === null ||
-        Array.isArray(value) ||
-        value instanceof Uint8Array
-      ) {
-        throw wrong(name, 'a map');
+    read(reader, name) {
+      const found = new Map<string, unknown>();
+      for (let pairs = reader.map(name); pairs > 0; pairs--) {
+        const key = reader.text(`a key of ${name}`, MAX_KEY_BYTES);
+        const field = fields.get(key);
+        if (field === undefined) reader.skip();
+        else if (found.has(key)) throw malformed(`${name} has ${key} twice`);
+        else found.set(key, field.read(reader, key));
       }
-      const body = value as Record<string, unknown>;
-      return Object.fromEntries(
-        entries.map(([key, field]) => [key, field.read(body[key], key)]),
-      ) as BodyOf<F>;
+      for (const [key, field] of fields) {
+        if (found.has(key)) continue;
+        if (field.absent === undefined) throw malformed(`${name} lacks ${key}`);
+        if (field.absent.value !== undefined) found.set(key, field.absent.value);
+      }
+      return Object.fromEntries(found) as BodyOf<F>;
     },
-    write: (value) =>
-      Object.fromEntries(
-        entries.map(([key, field]) => [key, field.write((value as Record<string, never>)[key] as never)]),
-      ),
+    write(writer, value) {
+      const body = value as Readonly<Record<string, unknown>>;
+      const present = [...fields].filter(([key]) => body[key] !== undefined);
+      writer.map(present.length);
+      for (const [key, field] of present) {
+        writer.value(key);
+        field.write(writer, body[key]);
+      }
+    },
   };
 }
 
@@ -127,15 +180,17 @@ function wrong(name: string, expected: string): Error {
   return malformed(`${name} must be ${expected}`);
 }
 
-const role: Field<'basic' | 'validator'> = {
-  read(value, name) {
-    if (value !== 'basic' && value !== 'validator') throw wrong(name, '"basic" or "validator"');
-    return value;
-  },
-  write: (value) => value,
-};
+/** How many things of at least `minBytes` a frame can hold: a list of more is of things that mean nothing. */
+function fitting(minBytes: number): number {
+  return Math.floor(MAX_FRAME_BYTES / minBytes);
+}
 
-const identity = { address, public_key: bytes(), node_type: role, port: integer, agent: text };
+/** What carries a signature has the 256 bytes of the shortest one at least (section 2). */
+const MAX_SIGNED = fitting(256);
+const MAX_BLOCKS = fitting(200);
+const MAX_PEERS = fitting(32);
+/** Enough for a height that stands still for days at the longest timeouts. */
+export const MAX_HOLDS = 65_536;
 
 const BODIES = {
   /** Opens a connection. network_id and genesis_id are nil if and only if the opener has no genesis. */
@@ -144,21 +199,25 @@ const BODIES = {
     request_id: integer,
     network_id: nullable(integer),
     genesis_id: nullable(hash),
-    ...identity,
+    address,
+    public_key: bytes(),
+    node_type: role,
+    port: integer,
+    agent: text,
     challenge: bytes(32),
   }),
-  /** Answers HEY; the opener's last ACK carries request_id, height, time and signature only. */
+  /** Answers HEY with all of it; the opener's last ACK has the four fields that are not optional. */
   ACK: map({
     request_id: integer,
-    address: nullable(address),
-    public_key: nullable(bytes()),
-    node_type: nullable(role),
-    port: nullable(integer),
-    agent: nullable(text),
+    address: optional(address),
+    public_key: optional(bytes()),
+    node_type: optional(role),
+    port: optional(integer),
+    agent: optional(text),
     height: integer,
     time: integer,
-    genesis_id: nullable(hash),
-    challenge: nullable(bytes(32)),
+    genesis_id: optional(hash),
+    challenge: optional(bytes(32)),
     signature: bytes(),
   }),
   /** The genesis block, for a peer whose HEY had none. */
@@ -170,9 +229,9 @@ const BODIES = {
   /** Consecutive blocks with their certificates (nil for genesis), as many as fit in a frame. */
   ABL: map({
     request_id: integer,
-    blocks: list(tuple<[Uint8Array, Uint8Array | null]>(bytes(), nullable(bytes()))),
+    blocks: list(tuple<[Uint8Array, Uint8Array | null]>(bytes(), nullable(bytes())), MAX_BLOCKS),
   }),
-  TXN: map({ txns: list(bytes()) }),
+  TXN: map({ txns: list(bytes(), MAX_SIGNED) }),
   /** A block that is final. */
   BLK: map({ block: bytes(), certificate: bytes() }),
   PRP: map({ proposal: bytes() }),
@@ -183,28 +242,34 @@ const BODIES = {
     address,
     height: integer,
     round: integer,
-    holds: list(tuple<[number, number, Uint8Array, Hash | null]>(integer, integer, bytes(), nullable(hash))),
+    holds: list(
+      tuple<[number, number, Uint8Array, Hash | null]>(integer, integer, bytes(), nullable(hash)),
+      MAX_HOLDS,
+    ),
   }),
   ADR: map({
     request_id: integer,
     address,
     height: integer,
     round: integer,
-    proposals: list(bytes()),
-    votes: list(bytes()),
+    proposals: list(bytes(), MAX_SIGNED),
+    votes: list(bytes(), MAX_SIGNED),
     more: bool,
   }),
   PNG: map({ request_id: integer }),
   PON: map({ request_id: integer, time: integer }),
   RPR: map({ request_id: integer }),
   /** Hints only: nothing here is believed before a handshake. */
-  PRS: map({ request_id: integer, peers: list(map({ id: address, ip: text, port: integer })) }),
+  PRS: map({
+    request_id: integer,
+    peers: list(map({ id: address, ip: text, port: integer }), MAX_PEERS),
+  }),
   /** Why I hang up. */
   BYE: map({ code: text, reason: text }),
 };
 
 export type MessageType = keyof typeof BODIES;
-export type MessageBody<T extends MessageType> = (typeof BODIES)[T] extends Field<infer B> ? B : never;
+export type MessageBody<T extends MessageType> = ValueOf<(typeof BODIES)[T]>;
 /** One message: `type` is the frame's header, the rest its body. */
 export type Message = { [T in MessageType]: { readonly type: T } & MessageBody<T> }[MessageType];
 export type MessageOf<T extends MessageType> = Extract<Message, { type: T }>;
@@ -224,29 +289,27 @@ export const BYE_CODES = [
 ] as const;
 export type ByeCode = (typeof BYE_CODES)[number];
 
-const packr = new Packr({ useRecords: false, variableMapSize: true });
-const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true, int64AsType: 'bigint' });
+export const MESSAGE_TYPES = Object.keys(BODIES) as readonly MessageType[];
 
 export function isMessageType(header: string): header is MessageType {
   return Object.hasOwn(BODIES, header);
 }
 
-/** The body's MessagePack, keys sorted. */
-export function encodeBody(message: Message): Uint8Array {
-  return packr.pack((BODIES[message.type] as Field<Message>).write(message));
+/**
+ * Writes the body's MessagePack, keys sorted.
+ * @throws TypeError for a value that has no encoding: ours to avoid
+ */
+export function writeBody(message: Message, writer: BodyWriter): void {
+  (BODIES[message.type] as Field<Message>).write(writer, message);
 }
 
 /**
- * Reads a body; keys that are not in the table are ignored, byte strings are views into `bytes`.
+ * Reads a body. Keys that are not in the table are ignored; byte strings are views into `bytes`.
  * @throws ProtocolError MALFORMED
  */
 export function decodeBody(type: MessageType, bytes: Uint8Array): Message {
-  let value: unknown;
-  try {
-    value = unpackr.unpack(bytes);
-  } catch {
-    // msgpackr throws what it likes for bytes that are no MessagePack, a RangeError for too deep a nesting included.
-    throw malformed(`the body of ${type} is not MessagePack`);
-  }
-  return { type, ...(BODIES[type] as Field<object>).read(value, type) } as Message;
+  const reader = new BodyReader(bytes);
+  const body = (BODIES[type] as Field<object>).read(reader, type);
+  if (reader.remaining > 0) throw malformed(`${reader.remaining} bytes after the body of ${type}`);
+  return { type, ...body } as Message;
 }
