@@ -177,7 +177,9 @@ export class Consensus {
       this.#step = (['propose', 'prevote', 'precommit'] as const)[(record.slot % 3) as MessageKind];
       this.#due = true;
     }
-    for (const message of record.messages) this.#log.accept(message, this.#round);
+    // All of it was near when it was stored, our round may since have moved on: nothing of it is cut down as far.
+    for (const blockId of this.#quorumsShownBy(record.messages)) this.#log.allow(blockId);
+    for (const message of proposalsFirst(record.messages)) this.#log.accept(message, Number.POSITIVE_INFINITY);
     this.#locked = this.#reload(record.locked);
     this.#valid = this.#reload(record.valid);
   }
@@ -226,7 +228,7 @@ export class Consensus {
   #repair(messages: readonly ConsensusMessage[]): void {
     const current = messages.filter((message) => message.height === this.#height);
     for (const blockId of this.#quorumsShownBy(current)) this.#log.allow(blockId);
-    for (const message of [...current].sort((a, b) => kindOf(a) - kindOf(b))) this.#hear(message);
+    for (const message of proposalsFirst(current)) this.#hear(message);
   }
 
   /** Block ids for which these votes, with ours, are a quorum of one round and type. */
@@ -493,6 +495,11 @@ export class Consensus {
     this.#once.add(key);
     return true;
   }
+}
+
+/** Votes for a block that is known count for more. */
+function proposalsFirst(messages: readonly ConsensusMessage[]): ConsensusMessage[] {
+  return [...messages].sort((a, b) => kindOf(a) - kindOf(b));
 }
 
 function summary(quorate: Quorate | null): { round: number; blockId: Hash } | null {
