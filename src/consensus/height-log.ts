@@ -130,8 +130,7 @@ export class HeightLog {
   #acceptProposal(proposal: Proposal): Acceptance {
     const { proposals } = this.#round(proposal.round);
     if (proposals.some((known) => sameProposal(known, proposal))) return NOTHING;
-    const matters = this.#matters(proposal.block.id) || this.#hasQuorum(proposal.block.id);
-    if (proposals.length >= PROPOSALS_PER_ROUND && !matters) return NOTHING;
+    if (proposals.length >= PROPOSALS_PER_ROUND && !this.#isFurther(proposal, proposals)) return NOTHING;
     const first = proposals[0];
     proposals.push(proposal);
     if (!this.#blocks.has(proposal.block.id)) this.#blocks.set(proposal.block.id, proposal.block);
@@ -149,6 +148,12 @@ export class HeightLog {
 
   #evidence(first: ConsensusMessage, second: ConsensusMessage): Evidence {
     return { authority: signerIndexOf(second, this.#authorities), messages: [first, second] };
+  }
+
+  /** Of many proposals one a block, whatever their valid rounds: a liar has two billion of those. */
+  #isFurther({ block }: Proposal, known: readonly Proposal[]): boolean {
+    if (known.some((proposal) => proposal.block.id === block.id)) return false;
+    return this.#matters(block.id) || this.#hasQuorum(block.id);
   }
 
   #matters(blockId: Hash): boolean {
