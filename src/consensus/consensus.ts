@@ -147,6 +147,8 @@ export class Consensus {
 
   #enterHeight(height: number, authorities: AuthoritySet, record: SignerRecord | null): void {
     if (height < this.#height) throw new Error(`height ${height} after ${this.#height}`);
+    if (height === this.#height && this.#slot >= 0)
+      throw new Error(`height ${height} again, after signing at it`);
     const early = height === this.#height + 1 ? [...this.#early.values()] : [];
     this.#height = height;
     this.#authorities = authorities;
@@ -179,7 +181,8 @@ export class Consensus {
     }
     // All of it was near when it was stored, our round may since have moved on: nothing of it is cut down as far.
     for (const blockId of this.#quorumsShownBy(record.messages)) this.#log.allow(blockId);
-    for (const message of proposalsFirst(record.messages)) this.#log.accept(message, Number.POSITIVE_INFINITY);
+    for (const message of proposalsFirst(record.messages))
+      this.#log.accept(message, Number.POSITIVE_INFINITY);
     this.#locked = this.#reload(record.locked);
     this.#valid = this.#reload(record.valid);
   }
