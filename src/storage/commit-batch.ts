@@ -1,0 +1,106 @@
+/** All that one final block puts into the database, as one batch. Pure: it reads nothing and writes nothing. */
+import type { StoreOperation } from '../ports/store.js';
+import type { Block } from '../protocol/block.js';
+import type { Address } from '../protocol/bytes.js';
+import type { Certificate } from '../protocol/certificate.js';
+import type { Account } from '../protocol/state.js';
+import {
+  type AccountRecord,
+  type Head,
+  putAccount,
+  putBlock,
+  putBlockNumber,
+  putHead,
+  putHistory,
+  putPlace,
+  putPublicKey,
+  putSummary,
+} from './tables.js';
+
+/** A final block and what executing it gave. */
+export interface BlockCommit {
+  readonly block: Block;
+  /** Null for genesis only. */
+  readonly certificate: Certificate | null;
+  /** Every account that the block changed or created, as it is afterwards. */
+  readonly changes: ReadonlyMap<Address, Account>;
+  /** Public keys (PKCS#1 DER) that became known in this block. */
+  readonly newKeys: ReadonlyMap<Address, Uint8Array>;
+  /** All balances and stakes afterwards. */
+  readonly supply: number;
+}
+
+export interface CommitBatch {
+  readonly head: Head;
+  readonly operations: readonly StoreOperation[];
+  /** The touched accounts' new records. */
+  readonly records: ReadonlyMap<Address, AccountRecord>;
+}
+
+/** The addresses that the block changed or one of its transactions names, sorted, with the transactions' indices. */
+export function touchedBy({ block, changes }: BlockCommit): Map<Address, number[]> {
+  const touched = new Map<Address, number[]>([...changes.keys()].map((address) => [address, []]));
+  const touch = (address: Address, index: number) => {
+    const indices = touched.get(address);
+    if (indices === undefined) touched.set(address, [index]);
+    else indices.push(index);
+  };
+  block.transactions.forEach(({ from, to }, index) => {
+    touch(from, index);
+    if (to !== from) touch(to, index);
+  });
+  return new Map([...touched].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/**
+ * @param touched what `touchedBy` gave
+ * @param before the record of a touched account before the block
+ * @param previousTransacted the nearest block below with transactions, 0 if there is none
+ */
+export function commitBatch(
+  commit: BlockCommit,
+  touched: ReadonlyMap<Address, readonly number[]>,
+  before: (address: Address) => AccountRecord | undefined,
+  previousTransacted: number,
+): CommitBatch {
+  const { block, certificate, changes, newKeys, supply } = commit;
+  const { number, time } = block.header;
+  const head: Head = { number, id: block.id, timeMs: time, supply };
+  const operations: StoreOperation[] = [
+    putBlock(number, { block: block.wire, certificate: certificate?.wire ?? null }),
+    putSummary(number, {
+      transactionCount: block.transactions.length,
+      previousTransacted,
+      touched: [...touched.keys()],
+    }),
+    putBlockNumber(block.id, number),
+    putHead(head),
+  ];
+  block.transactions.forEach(({ id }, index) => {
+    operations.push(putPlace(id, { blockNumber: number, index }));
+  });
+  for (const [address, publicKey] of newKeys) operations.push(putPublicKey(address, publicKey));
+
+  const records = new Map<Address, AccountRecord>();
+  for (const [address, indices] of touched) {
+    const old = before(address);
+    const account = changes.get(address) ?? old;
+    if (account === undefined) throw new Error(`block ${number} names ${address}, which it did not create`);
+    const { nonce, balance, stake } = account;
+    const transactedIn = indices.length > 0 ? number : (old?.transactedIn ?? 0);
+    const record: AccountRecord = { nonce, balance, stake, touchedIn: number, transactedIn };
+    records.set(address, record);
+    operations.push(
+      putAccount(address, record),
+      putHistory(address, number, {
+        nonce,
+        balance,
+        stake,
+        previousTouchedIn: old?.touchedIn ?? 0,
+        previousTransactedIn: old?.transactedIn ?? 0,
+        indices,
+      }),
+    );
+  }
+  return { head, operations, records };
+}

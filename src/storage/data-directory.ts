@@ -1,0 +1,19 @@
+/**
+ * Where a node of an account keeps what:
+ *
+ * - `<base_path>/<address>/.keys/`: the account's key
+ * - `<base_path>/<address>/chain/`: the chain, which can be deleted and synced again
+ * - `<base_path>/<address>/signer/<genesis_id>/`: what a validator has signed, which must never be lost or copied
+ *   without its key: it outlives a reset of the chain
+ *
+ * The two databases each have LevelDB's own lock, so no second process can use them.
+ */
+import { join } from 'node:path';
+import type { Address, Hash } from '../protocol/bytes.js';
+
+export const keysDirectory = (basePath: string, address: Address) => join(basePath, address, '.keys');
+
+export const chainDirectory = (basePath: string, address: Address) => join(basePath, address, 'chain');
+
+export const signerDirectory = (basePath: string, address: Address, genesisId: Hash) =>
+  join(basePath, address, 'signer', genesisId);

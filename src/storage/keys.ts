@@ -1,0 +1,114 @@
+/**
+ * The key space of the chain's database: a prefix byte, then fields of fixed length, numbers big-endian, so that the
+ * order of keys is the order of addresses and blocks. Values are `enc(…)` of the protocol where no other form is
+ * given; tables.ts reads and writes them. A change here needs a new format number and a migration (format.ts).
+ *
+ * | prefix | key                                 | value                                                          |
+ * | ------ | ----------------------------------- | -------------------------------------------------------------- |
+ * | 00     | 00                                  | format number                                                  |
+ * | 00     | 01                                  | genesis id                                                     |
+ * | 00     | 02                                  | head: [number, id, time in ms, supply]                         |
+ * | 01     | number:4                            | [block wire form, certificate wire form or nil in genesis]     |
+ * | 02     | number:4                            | [transactions, previous block with any (0: none), touched      |
+ * |        |                                     | addresses, sorted and joined]                                  |
+ * | 03     | block id:32                         | number                                                         |
+ * | 04     | transaction id:32                   | [number of its block, index in it]                             |
+ * | 05     | address:20                          | account now: [nonce, balance, stake, last block that touched   |
+ * |        |                                     | it, last block with a transaction of it (0: none)]             |
+ * | 06     | address:20 number:4                 | account after a block that touched it: [nonce, balance, stake, |
+ * |        |                                     | the same two of the block before, indices of its transactions] |
+ * | 07     | address:20                          | public key, PKCS#1 DER as it is                                |
+ * | 08     | address:20 height:4 round:4 type:1  | evidence: [found at ms, message, other message]                |
+ *
+ * The two block numbers in 05 and 06 link an account's history backwards: lists of an account's transactions follow
+ * them without passing over blocks that merely paid it a reward, and an entry that is missing is noticed.
+ */
+import { type Address, fromHex, type Hash } from '../protocol/bytes.js';
+import { MAX_HEIGHT } from '../protocol/fields.js';
+
+const META = 0x00;
+const BLOCK = 0x01;
+const SUMMARY = 0x02;
+const BLOCK_ID = 0x03;
+const TRANSACTION = 0x04;
+const ACCOUNT = 0x05;
+const HISTORY = 0x06;
+const PUBLIC_KEY = 0x07;
+const EVIDENCE = 0x08;
+
+export const FORMAT_KEY = Uint8Array.of(META, 0x00);
+export const GENESIS_ID_KEY = Uint8Array.of(META, 0x01);
+export const HEAD_KEY = Uint8Array.of(META, 0x02);
+
+/** Bounds of a range: `from` inclusive, `to` exclusive. */
+export interface Bounds {
+  readonly from: Uint8Array;
+  readonly to: Uint8Array;
+}
+
+export const EVERYTHING: Bounds = { from: Uint8Array.of(0x00), to: Uint8Array.of(0xff) };
+export const BLOCKS: Bounds = { from: Uint8Array.of(BLOCK), to: Uint8Array.of(BLOCK + 1) };
+export const EVIDENCES: Bounds = { from: Uint8Array.of(EVIDENCE), to: Uint8Array.of(EVIDENCE + 1) };
+
+export const blockKey = (number: number) => numberKey(BLOCK, number);
+export const summaryKey = (number: number) => numberKey(SUMMARY, number);
+export const blockIdKey = (id: Hash) => hexKey(BLOCK_ID, id);
+export const transactionKey = (id: Hash) => hexKey(TRANSACTION, id);
+export const accountKey = (address: Address) => hexKey(ACCOUNT, address);
+export const publicKeyKey = (address: Address) => hexKey(PUBLIC_KEY, address);
+
+export function historyKey(address: Address, number: number): Uint8Array {
+  return hexKey(HISTORY, address, number);
+}
+
+export function evidenceKey(authority: Address, height: number, round: number, type: number): Uint8Array {
+  const key = Buffer.alloc(30);
+  key.set(hexKey(EVIDENCE, authority, height, round));
+  key[29] = type;
+  return key;
+}
+
+/** Every account, or those behind `after`. */
+export function accountsBehind(after: Address | undefined): Bounds {
+  const from =
+    after === undefined ? Uint8Array.of(ACCOUNT) : Buffer.concat([accountKey(after), Uint8Array.of(0)]);
+  return { from, to: Uint8Array.of(ACCOUNT + 1) };
+}
+
+/** What happened to an account in blocks behind `number`. */
+export function historyBehind(address: Address, number: number): Bounds {
+  return { from: historyKey(address, number + 1), to: historyKey(address, MAX_HEIGHT + 1) };
+}
+
+export function evidenceOf(authority: Address): Bounds {
+  const to = evidenceKey(authority, MAX_HEIGHT + 1, 0, 0);
+  return { from: evidenceKey(authority, 0, 0, 0), to };
+}
+
+/** The address behind the prefix. */
+export function addressIn(key: Uint8Array): Address {
+  return Buffer.from(key.buffer, key.byteOffset + 1, 20).toString('hex');
+}
+
+/** The big-endian number at `at`. */
+export function numberIn(key: Uint8Array, at: number): number {
+  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).readUInt32BE(at);
+}
+
+function numberKey(prefix: number, number: number): Uint8Array {
+  const key = Buffer.allocUnsafe(5);
+  key[0] = prefix;
+  key.writeUInt32BE(number, 1);
+  return key;
+}
+
+function hexKey(prefix: number, hex: string, ...numbers: number[]): Uint8Array {
+  const bytes = fromHex(hex);
+  const key = Buffer.allocUnsafe(1 + bytes.length + 4 * numbers.length);
+  key[0] = prefix;
+  key.set(bytes, 1);
+  numbers.forEach((number, i) => {
+    key.writeUInt32BE(number, 1 + bytes.length + 4 * i);
+  });
+  return key;
+}

@@ -1,0 +1,64 @@
+/** Pages of a list of transactions, newest first, that is linked from block to block. */
+import { malformed } from '../protocol/errors.js';
+import { present, type TransactionPlace } from './tables.js';
+
+/** One page of a list; `next` is the cursor of the page after it, null at the end. */
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly next: string | null;
+}
+
+export interface PlaceList {
+  /** The newest block that has any; 0 if there is none. */
+  readonly newest: number;
+  /** What the list has in a block, its indices rising, and the nearest block below that has any (0: none). */
+  at(blockNumber: number): { readonly indices: readonly number[]; readonly previous: number } | undefined;
+}
+
+/** Block number and index of the last item given, so a page is the same however many blocks have come since. */
+const CURSOR = /^([1-9]\d{0,9})-(0|[1-9]\d{0,9})$/;
+
+/**
+ * @param head the highest block that a cursor can name
+ * @throws ProtocolError MALFORMED for a cursor that is not of this list
+ */
+export function pageOfPlaces(
+  list: PlaceList,
+  cursor: string | undefined,
+  limit: number,
+  head: number,
+): Page<TransactionPlace> {
+  const start =
+    cursor === undefined ? { blockNumber: list.newest, index: Infinity } : parse(cursor, list, head);
+  const items: TransactionPlace[] = [];
+  let below = start.index;
+  let blockNumber = start.blockNumber;
+  while (blockNumber !== 0) {
+    const { indices, previous } = present(
+      list.at(blockNumber),
+      `the list of transactions in block ${blockNumber}`,
+    );
+    for (const index of indices.toReversed()) {
+      if (index >= below) continue;
+      if (items.length === limit) return { items, next: cursorOf(items.at(-1)) };
+      items.push({ blockNumber, index });
+    }
+    below = Number.POSITIVE_INFINITY;
+    blockNumber = previous;
+  }
+  return { items, next: null };
+}
+
+function cursorOf(place: TransactionPlace | undefined): string | null {
+  return place === undefined ? null : `${place.blockNumber}-${place.index}`;
+}
+
+function parse(cursor: string, list: PlaceList, head: number): TransactionPlace {
+  const match = CURSOR.exec(cursor);
+  const blockNumber = Number(match?.[1]);
+  const index = Number(match?.[2]);
+  if (match === null || blockNumber > head || !list.at(blockNumber)?.indices.includes(index)) {
+    throw malformed('not a cursor of this list of transactions');
+  }
+  return { blockNumber, index };
+}
