@@ -14,7 +14,8 @@ import {
   readPublicKeyFile,
 } from '../../../src/keys/account.js';
 import { KeyError, type KeyErrorCode } from '../../../src/keys/errors.js';
-import { addressOf, assertPublicKey } from '../../../src/protocol/keys.js';
+import { signerOf } from '../../../src/keys/signer.js';
+import { addressOf, assertPublicKey, verify } from '../../../src/protocol/keys.js';
 
 let base: string;
 let open: Account;
@@ -103,6 +104,13 @@ describe('an account', () => {
     const { address, publicKey } = await createAccount(join(base, 'large'), { bits: 3072 });
     expect(publicKey.length).toBeGreaterThan(384);
     expect(await listAccounts(join(base, 'large'))).toEqual([address]);
+  });
+
+  test('signs as the protocol has it', async () => {
+    const message = new Uint8Array([1, 2, 3]);
+    const signature = await signerOf(open).sign(message);
+    expect(verify({ publicKey: open.publicKey, message, signature })).toBe(true);
+    expect(verify({ publicKey: open.publicKey, message: new Uint8Array(3), signature })).toBe(false);
   });
 });
 
