@@ -1,0 +1,97 @@
+/**
+ * Answers requests for blocks (RBL with ABL): as many consecutive ones as fit into a frame. What one peer may cost is
+ * bounded: an allowance of bytes that refills with time, below the network's send queue so that a greedy but honest
+ * peer is made to wait rather than dropped, and a few requests that wait for it.
+ */
+import type { Address } from '../protocol/bytes.js';
+import type { MessageOf } from '../protocol/messages.js';
+
+/** The frame's 3,000,000 bytes less room for its header and the lengths around blocks. */
+export const MAX_ANSWER_BYTES = 2_900_000;
+/** MessagePack's array, lengths and nil around one block and its certificate. */
+const BLOCK_OVERHEAD_BYTES = 16;
+export const MAX_SERVED_BLOCKS = 1_024;
+/** Requests of one peer that wait; those beyond are not answered (ccoin sends at most three). */
+export const MAX_WAITING_REQUESTS = 4;
+/** Bytes that a peer may be sent at once: a good part of the send queue of 16 MiB. */
+export const BURST_BYTES = 9_000_000;
+/** How fast that refills: above what a node can verify, below what would starve the others. */
+export const REFILL_BYTES_PER_MS = 64_000;
+
+/** A block as it stands in an ABL; the certificate is null for genesis. */
+export interface ServedBlock {
+  readonly block: Uint8Array;
+  readonly certificate: Uint8Array | null;
+}
+
+interface Customer {
+  allowanceBytes: number;
+  filledMs: number;
+  readonly waiting: MessageOf<'RBL'>[];
+}
+
+export interface ServedAnswer {
+  readonly peer: Address;
+  readonly message: MessageOf<'ABL'>;
+}
+
+export class BlockServer {
+  readonly #blockAt: (number: number) => ServedBlock | undefined;
+  readonly #customers = new Map<Address, Customer>();
+
+  constructor(blockAt: (number: number) => ServedBlock | undefined) {
+    this.#blockAt = blockAt;
+  }
+
+  /** Queues a request; false if the peer has too many waiting and it was dropped. */
+  request(peer: Address, message: MessageOf<'RBL'>, nowMs: number): boolean {
+    let customer = this.#customers.get(peer);
+    if (customer === undefined) {
+      customer = { allowanceBytes: BURST_BYTES, filledMs: nowMs, waiting: [] };
+      this.#customers.set(peer, customer);
+    }
+    if (customer.waiting.length >= MAX_WAITING_REQUESTS) return false;
+    customer.waiting.push(message);
+    return true;
+  }
+
+  /** The answers that may be sent now. */
+  due(nowMs: number): ServedAnswer[] {
+    const answers: ServedAnswer[] = [];
+    for (const [peer, customer] of this.#customers) {
+      if (customer.waiting.length === 0) continue;
+      const refill = (nowMs - customer.filledMs) * REFILL_BYTES_PER_MS;
+      customer.allowanceBytes = Math.min(BURST_BYTES, customer.allowanceBytes + refill);
+      customer.filledMs = nowMs;
+      while (customer.allowanceBytes > 0) {
+        const request = customer.waiting.shift();
+        if (request === undefined) break;
+        const { blocks, sizeBytes } = this.#collect(request.start_from_block, request.count);
+        customer.allowanceBytes -= sizeBytes;
+        answers.push({ peer, message: { type: 'ABL', request_id: request.request_id, blocks } });
+      }
+    }
+    return answers;
+  }
+
+  forget(peer: Address): void {
+    this.#customers.delete(peer);
+  }
+
+  #collect(from: number, count: number): { blocks: [Uint8Array, Uint8Array | null][]; sizeBytes: number } {
+    const blocks: [Uint8Array, Uint8Array | null][] = [];
+    // An answer without a block still costs a look into the store.
+    let sizeBytes = BLOCK_OVERHEAD_BYTES;
+    const end = from + Math.min(count, MAX_SERVED_BLOCKS);
+    for (let number = from; number < end; number++) {
+      const served = this.#blockAt(number);
+      if (served === undefined) break;
+      const { block, certificate } = served;
+      const more = block.length + (certificate?.length ?? 0) + BLOCK_OVERHEAD_BYTES;
+      if (sizeBytes + more > MAX_ANSWER_BYTES) break;
+      sizeBytes += more;
+      blocks.push([block, certificate]);
+    }
+    return { blocks, sizeBytes };
+  }
+}

@@ -1,0 +1,393 @@
+/**
+ * Brings the node to the head of the chain and keeps it there (section 9): compares heights with the peers, fetches what
+ * is missing, hands it block by block to whoever checks and stores it, and answers the peers' own requests. The glue
+ * between `life` (which phase), `claims` (whom to believe how far), `download` (what to ask of whom) and `serve`; the
+ * decisions are theirs. It never looks into a block beyond its number.
+ *
+ * A claim in the ready phase (a height, a vote of a later height, a block beyond our next) makes the node ask for the
+ * blocks, while it goes on voting. It leaves ready only for the real thing: blocks that it asked for, two in a row
+ * checked and applied, so that one beyond its next was final, and more of them in hand.
+ */
+import type { Clock, Timer } from '../ports/clock.js';
+import type { Address, Hash } from '../protocol/bytes.js';
+import { ProtocolError } from '../protocol/errors.js';
+import type { Message, MessageOf } from '../protocol/messages.js';
+import { numberOfBlock } from './block-number.js';
+import { Claims } from './claims.js';
+import { Download, type HeldBlock } from './download.js';
+import { beginLife, type Life, type LifeEvent, type Phase, phaseOf, stepLife, WAIT_MS } from './life.js';
+import { ProgressMeter, type SyncProgress } from './progress.js';
+import { BlockServer, type ServedBlock } from './serve.js';
+
+/** All waiting is looked at this often. */
+export const TICK_MS = 100;
+/** One tick never counts for more than this: while we were busy or suspended, no peer was silent. */
+const MAX_TICK_MS = 2 * TICK_MS;
+/** In the ready phase consensus gets this long to reach a claimed height by itself before its blocks are asked for. */
+export const CLAIM_GRACE_MS = 300;
+/** Peers are asked for their height this often, in case the message that would have told it was lost. */
+export const POLL_MS = 10_000;
+/** A block that is sent to us unasked is kept if it is at most this far beyond the head. */
+export const MAX_OFFER_AHEAD = 8;
+const LOG_EVERY_MS = 3_000;
+
+export type SyncOffence = 'bad-block' | 'bad-answer' | 'slow';
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+export interface SyncDependencies {
+  /** The last final block that is stored. Never goes back. */
+  head(): { readonly number: number; readonly id: Hash };
+  /**
+   * Checks certificate and block, executes, stores durably, moves the head. Null if the head is at or beyond the block
+   * now, also when it had been already; else what is wrong with the block. Called with the block after the head, one at
+   * a time. A rejection is a failure of our own and ends the node.
+   */
+  apply(block: Uint8Array, certificate: Uint8Array): Promise<ProtocolError | null>;
+  blockBytes(number: number): ServedBlock | undefined;
+  send(peer: Address, message: Message): void;
+  /** `bad-block` and `bad-answer` are proven; `slow` is not. Sync itself hears a proven offender no more. */
+  offend(peer: Address, offence: SyncOffence, detail: string): void;
+  phaseChanged(phase: Phase): void;
+  log(level: LogLevel, fields: Readonly<Record<string, unknown>>, text: string): void;
+}
+
+/** The messages that are for sync. */
+export type SyncMessage = MessageOf<'RBH' | 'BLH' | 'RBL' | 'ABL' | 'BLK'>;
+
+export class Sync {
+  readonly #clock: Clock;
+  readonly #dependencies: SyncDependencies;
+  readonly #claims = new Claims();
+  readonly #download = new Download(0);
+  readonly #server: BlockServer;
+  readonly #meter = new ProgressMeter();
+  #life: Life;
+  #tick: Timer | undefined;
+  /** Milliseconds of attention: the monotonic clock without the time in which we listened to nobody. */
+  #attentionMs = 0;
+  #tickedMs = 0;
+  #waitUntilMs = Number.POSITIVE_INFINITY;
+  #pollAtMs = 0;
+  #logAtMs = 0;
+  #applying: HeldBlock | undefined;
+  #whenIdle: (() => void)[] = [];
+  /** In the ready phase: the claim that consensus may still reach by itself, and until when. */
+  #grace: { readonly height: number; readonly untilMs: number } | undefined;
+  /** In the ready phase: whether a claim outlived its grace, so that its blocks are asked for. */
+  #probing = false;
+  /** The last fetched block that was applied, and how many were so in a row without anything else moving the head. */
+  #run = { last: 0, length: 0 };
+
+  constructor(clock: Clock, dependencies: SyncDependencies) {
+    this.#clock = clock;
+    this.#dependencies = dependencies;
+    this.#server = new BlockServer((number) => dependencies.blockBytes(number));
+    [this.#life] = beginLife();
+  }
+
+  get phase(): Phase {
+    return phaseOf(this.#life);
+  }
+
+  /** Why the node died; null while it lives and after an orderly end. */
+  get failure(): string | null {
+    return this.#life.context.reason;
+  }
+
+  /** The highest block that a peer in good standing says it has; never less than our head. */
+  get bestKnownHeight(): number {
+    return Math.max(this.#head, this.#claims.best(this.#now()), this.#download.reach);
+  }
+
+  /** How the download goes; null while there is none. */
+  progress(): SyncProgress | null {
+    if (this.phase !== 'downloading') return null;
+    return this.#meter.report(this.#head, this.bestKnownHeight, this.#clock.monotonic());
+  }
+
+  /** The node has its genesis, so `head()` answers: boot begins. */
+  start(): void {
+    if (this.phase !== 'genesis') throw new Error('sync was started twice');
+    this.#tickedMs = this.#clock.monotonic();
+    this.#pollAtMs = this.#now() + POLL_MS;
+    this.#download.advance(this.#head);
+    this.#step({ type: 'genesisKnown' });
+    this.#scheduleTick();
+  }
+
+  /** Resolves when no block is being applied any more and none will be. */
+  stop(): Promise<void> {
+    this.#step({ type: 'stop' });
+    this.#tick?.cancel();
+    if (this.#applying === undefined) return Promise.resolve();
+    return new Promise((resolve) => this.#whenIdle.push(resolve));
+  }
+
+  /** Everything is closed: the node is dead. */
+  stopped(): void {
+    this.#step({ type: 'stopped' });
+  }
+
+  /** Something of our own is broken beyond repair. */
+  fail(reason: string): void {
+    this.#dependencies.log('error', { reason }, 'the node cannot go on');
+    this.#tick?.cancel();
+    this.#step({ type: 'failed', reason });
+  }
+
+  /** The first dial to every configured peer has ended, well or not. */
+  dialsDone(): void {
+    this.#step({ type: 'dialsDone' });
+    this.#assess();
+  }
+
+  /** A handshake is whole; `height` is what the peer's ACK said. */
+  peerUp(peer: Address, height: number): void {
+    this.#claims.add(peer, height);
+    this.#assess();
+  }
+
+  peerDown(peer: Address): void {
+    this.#claims.remove(peer);
+    this.#download.release(peer);
+    this.#server.forget(peer);
+    this.#assess();
+  }
+
+  /** Consensus made block `number` final and stored it. */
+  headMoved(number: number): void {
+    this.#download.advance(number);
+    this.#assess();
+  }
+
+  /** The peer did what only a node with final block `height` does: a message of consensus height h implies h − 1. */
+  claimed(peer: Address, height: number): void {
+    this.#claims.implies(peer, height);
+    if (height > this.#head) this.#assess();
+  }
+
+  message(peer: Address, message: SyncMessage): void {
+    if (!this.#alive || !this.#claims.hears(peer)) return;
+    switch (message.type) {
+      case 'RBH':
+        this.#claims.tells(peer, message.block_number);
+        this.#tellHeight(peer, message.request_id);
+        return this.#assess();
+      case 'BLH':
+        this.#claims.tells(peer, message.block_number, message.request_id);
+        return this.#assess();
+      case 'RBL':
+        if (this.#server.request(peer, message, this.#now())) this.#serve();
+        return;
+      case 'ABL':
+        return this.#takeAnswer(peer, message);
+      case 'BLK':
+        return this.#takeBlock(peer, message);
+    }
+  }
+
+  get #head(): number {
+    return this.#dependencies.head().number;
+  }
+
+  /** Whether sync does anything: from genesis known to stopping. */
+  get #alive(): boolean {
+    return this.#life.matches({ alive: 'boot' }) || this.#life.matches({ alive: 'ready' });
+  }
+
+  #now(): number {
+    return this.#attentionMs + Math.min(this.#clock.monotonic() - this.#tickedMs, MAX_TICK_MS);
+  }
+
+  #scheduleTick(): void {
+    this.#tick = this.#clock.after(TICK_MS, () => this.#onTick());
+  }
+
+  #onTick(): void {
+    if (!this.#alive) return;
+    this.#attentionMs = this.#now();
+    this.#tickedMs = this.#clock.monotonic();
+    this.#scheduleTick();
+    const nowMs = this.#attentionMs;
+    for (const { peer, from, count } of this.#download.expire(nowMs)) {
+      this.#claims.unfounded(peer, nowMs);
+      this.#dependencies.offend(peer, 'slow', `no answer to a request for ${count} blocks from ${from} on`);
+    }
+    if (nowMs >= this.#waitUntilMs) {
+      this.#waitUntilMs = Number.POSITIVE_INFINITY;
+      this.#step({ type: 'waited' });
+    }
+    if (nowMs >= this.#pollAtMs) this.#askHeights();
+    this.#serve();
+    this.#assess();
+    this.#logProgress();
+  }
+
+  #step(event: LifeEvent): void {
+    const [life, effects] = stepLife(this.#life, event);
+    this.#life = life;
+    for (const effect of effects) {
+      switch (effect.type) {
+        case 'enter':
+          this.#enter(effect.phase);
+          break;
+        case 'askHeights':
+          this.#askHeights();
+          break;
+        case 'startWaiting':
+          this.#waitUntilMs = this.#now() + WAIT_MS;
+          break;
+      }
+    }
+  }
+
+  #enter(phase: Phase): void {
+    this.#grace = undefined;
+    this.#probing = false;
+    this.#run = { last: 0, length: 0 };
+    if (phase === 'connecting' || phase === 'ready') this.#meter.reset();
+    this.#dependencies.phaseChanged(phase);
+  }
+
+  /** Tells `life` where we stand, and asks for the blocks that are wanted now. To be called after whatever changed. */
+  #assess(): void {
+    if (!this.#alive) return;
+    const nowMs = this.#now();
+    const head = this.#head;
+    this.#download.advance(head);
+    let before: Phase;
+    do {
+      before = this.phase;
+      const best = Math.max(head, this.#claims.best(nowMs), this.#download.reach);
+      this.#step({ type: 'assessed', head, best, unanswered: this.#claims.unanswered(nowMs) });
+    } while (this.phase !== before);
+    if (before === 'ready') this.#considerProbe(head, nowMs);
+    if (before === 'downloading' || this.#probing) this.#request(head, nowMs);
+    this.#applyNext();
+  }
+
+  #considerProbe(head: number, nowMs: number): void {
+    const height = this.#claims.best(nowMs);
+    if (height <= head) {
+      this.#grace = undefined;
+      this.#probing = false;
+    } else if (this.#grace === undefined || head >= this.#grace.height) {
+      this.#grace = { height, untilMs: nowMs + CLAIM_GRACE_MS };
+    } else if (nowMs >= this.#grace.untilMs) {
+      this.#probing = true;
+    }
+  }
+
+  #request(head: number, nowMs: number): void {
+    for (const { id, peer, from, count } of this.#download.plan(this.#claims.sources(head, nowMs), nowMs)) {
+      this.#dependencies.send(peer, { type: 'RBL', request_id: id, start_from_block: from, count });
+    }
+  }
+
+  #applyNext(): void {
+    const held = this.#download.next;
+    if (held === undefined || this.#applying !== undefined || !this.#alive) return;
+    this.#applying = held;
+    if (held.fetched) this.#step({ type: 'applying' });
+    this.#dependencies.apply(held.block, held.certificate).then(
+      (error) => this.#afterApply(held, error),
+      (error: unknown) => {
+        this.#idle();
+        this.fail(error instanceof Error ? (error.stack ?? error.message) : String(error));
+      },
+    );
+  }
+
+  #afterApply(held: HeldBlock, error: ProtocolError | null): void {
+    this.#idle();
+    if (!this.#alive) return;
+    if (error !== null) this.#refused(held, error);
+    else if (this.#head < held.number)
+      this.fail(`block ${held.number} was applied but the head did not move`);
+    else this.#applied(held);
+    this.#assess();
+  }
+
+  #idle(): void {
+    this.#applying = undefined;
+    for (const resolve of this.#whenIdle.splice(0)) resolve();
+  }
+
+  #applied(held: HeldBlock): void {
+    this.#download.advance(this.#head);
+    this.#meter.sample(this.#head, this.#clock.monotonic());
+    if (held.founded) this.#claims.founded(held.peer, held.number);
+    if (!held.fetched) return;
+    this.#step({ type: 'applied' });
+    const length = this.#run.last === held.number - 1 ? this.#run.length + 1 : 1;
+    this.#run = { last: held.number, length };
+    if (length >= 2 && this.#download.next !== undefined) this.#step({ type: 'fellBehind' });
+  }
+
+  #refused(held: HeldBlock, error: ProtocolError): void {
+    this.#bar(held.peer, 'bad-block', `block ${held.number}: ${error.code}: ${error.message}`);
+    if (held.fetched) this.#step({ type: 'refused' });
+  }
+
+  #bar(peer: Address, offence: SyncOffence, detail: string): void {
+    this.#claims.bar(peer);
+    this.#download.discard(peer);
+    this.#dependencies.log('warn', { peer, offence, detail }, 'a peer sent what it must not send');
+    this.#dependencies.offend(peer, offence, detail);
+  }
+
+  #takeAnswer(peer: Address, message: MessageOf<'ABL'>): void {
+    const nowMs = this.#now();
+    const answer = this.#download.answer(peer, message.request_id, message.blocks, nowMs);
+    if (answer.kind === 'stale') return;
+    if (answer.kind === 'offence') this.#bar(peer, 'bad-answer', answer.detail);
+    else if (answer.short) {
+      this.#claims.tells(peer, answer.last);
+      this.#claims.unfounded(peer, nowMs);
+    }
+    this.#assess();
+  }
+
+  #takeBlock(peer: Address, message: MessageOf<'BLK'>): void {
+    let number: number;
+    try {
+      number = numberOfBlock(message.block);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.#bar(peer, 'bad-block', error.message);
+      return this.#assess();
+    }
+    this.#claims.implies(peer, number);
+    const head = this.#head;
+    if (number <= head) return;
+    if (number <= head + MAX_OFFER_AHEAD) {
+      this.#download.offer(peer, number, message.block, message.certificate);
+    }
+    this.#assess();
+  }
+
+  #tellHeight(peer: Address, requestId: number): void {
+    const { number, id } = this.#dependencies.head();
+    this.#dependencies.send(peer, { type: 'BLH', request_id: requestId, block_number: number, block_id: id });
+  }
+
+  #askHeights(): void {
+    const nowMs = this.#now();
+    this.#pollAtMs = nowMs + POLL_MS;
+    const head = this.#head;
+    for (const { peer, id } of this.#claims.ask(nowMs)) {
+      this.#dependencies.send(peer, { type: 'RBH', request_id: id, block_number: head });
+    }
+  }
+
+  #serve(): void {
+    for (const { peer, message } of this.#server.due(this.#now())) this.#dependencies.send(peer, message);
+  }
+
+  #logProgress(): void {
+    const progress = this.progress();
+    if (progress === null || this.#now() < this.#logAtMs) return;
+    this.#logAtMs = this.#now() + LOG_EVERY_MS;
+    this.#dependencies.log('info', { ...progress }, 'syncing');
+  }
+}
