@@ -115,7 +115,10 @@ export class Consensus {
     return holdsOf(this.#log, this.#authorities);
   }
 
-  /** What a peer that holds `holds` of this height lacks: proposals first, as votes for unknown blocks count less. */
+  /**
+   * What a peer that holds `holds` of this height lacks: proposals first, as votes for unknown blocks count less. It may
+   * leave only after the effects given out so far are carried out: our newest word among it may not be on disk yet.
+   */
   missing(holds: Holds): ConsensusMessage[] {
     return missingFrom(this.#log, this.#authorities, holds);
   }
