@@ -1,0 +1,150 @@
+/**
+ * The HTTP API of a node: every route at `/` and under `/{address of the node}/`, with or without a trailing slash.
+ * It sees nothing of the node but its public face. Tested without a socket, through `inject()`.
+ */
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  LogController,
+} from 'fastify';
+import type { NodeFace } from '../node/face.js';
+import type { Address } from '../protocol/bytes.js';
+import { BlockTexts } from './block-texts.js';
+import { parseBody } from './body.js';
+import { ApiError, PROBLEM_JSON, problemOfError } from './errors.js';
+import { FinalEvents } from './final-events.js';
+import { type After, FinalWaiters } from './final-waiters.js';
+import { isLocalHostHeader } from './hosts.js';
+import { type ApiLimits, DEFAULT_LIMITS } from './limits.js';
+import type { Route, RouteContext } from './route.js';
+import { routes } from './routes/index.js';
+import { ajvOptions, violationError } from './validation.js';
+
+export interface ApiOptions {
+  /** The bearer token for transfers that the node signs; without one it signs none. */
+  readonly token?: string;
+  readonly limits?: Partial<ApiLimits>;
+  /** Answers only requests whose Host is localhost or an IP address: for a node that listens on loopback. */
+  readonly localHostsOnly?: boolean;
+  readonly log?: FastifyBaseLogger;
+  /** How waiting requests time out; setTimeout unless told otherwise. */
+  readonly after?: After;
+}
+
+/** A whole request must have arrived within this time of its first byte. */
+const REQUEST_TIMEOUT_MS = 10_000;
+const KEEP_ALIVE_MS = 10_000;
+
+/** The API over a node, not listening yet: see startHttp, or use `inject()`. */
+export function createApi(face: NodeFace, options: ApiOptions = {}): FastifyInstance {
+  const limits: ApiLimits = { ...DEFAULT_LIMITS, ...options.limits };
+  const after = options.after ?? realAfter;
+  const context: RouteContext = {
+    face,
+    limits,
+    token: options.token,
+    waiters: new FinalWaiters(face, limits.waiters, after),
+    events: new FinalEvents(face, limits, after),
+    blockTexts: new BlockTexts(face, limits.blockCacheChars),
+  };
+  const app: FastifyInstance = Fastify({
+    ...(options.log === undefined ? {} : { loggerInstance: options.log }),
+    logController: new LogController({ disableRequestLogging: true }),
+    routerOptions: { ignoreTrailingSlash: true },
+    rewriteUrl: (request) => withoutPrefix(request.url ?? '/', face.address),
+    frameworkErrors: (error, _, reply) => answerProblem(reply, error),
+    ajv: ajvOptions,
+    schemaErrorFormatter: violationError,
+    bodyLimit: limits.bodyBytes,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    forceCloseConnections: true,
+  });
+  // Answers are written as they are: a serialiser made from a schema would silently drop what the schema forgot.
+  app.setSerializerCompiler(() => (value) => JSON.stringify(value));
+  takeJsonOnly(app, limits);
+  answerErrors(app);
+  addGuards(app, options.localHostsOnly ?? false);
+  addRoutes(app, routes(context));
+  app.addHook('preClose', async () => {
+    context.waiters.endAll();
+    context.events.endAll();
+  });
+  return app;
+}
+
+/** The same routes stand under the node's own address: `/{address}/blk/1` is `/blk/1`. */
+function withoutPrefix(url: string, address: Address): string {
+  const prefix = `/${address}`;
+  if (!url.startsWith(prefix)) return url;
+  const rest = url.slice(prefix.length);
+  if (rest === '' || rest.startsWith('?')) return `/${rest}`;
+  return rest.startsWith('/') ? rest : url;
+}
+
+function takeJsonOnly(app: FastifyInstance, { jsonDepth }: ApiLimits): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_, bytes: Buffer, done) => {
+    try {
+      done(null, parseBody(bytes, jsonDepth));
+    } catch (error) {
+      done(error as Error);
+    }
+  });
+}
+
+function answerErrors(app: FastifyInstance): void {
+  app.setErrorHandler((error, request, reply) => {
+    const { status } = answerProblem(reply, error);
+    if (status === 500)
+      request.log.error({ error, method: request.method, url: request.url }, 'a request failed');
+  });
+  app.setNotFoundHandler(() => {
+    throw new Error('unknown routes are answered before their bodies are read');
+  });
+}
+
+function answerProblem(reply: FastifyReply, error: unknown): { status: number } {
+  const problem = problemOfError(error);
+  if (problem.code === 'UNAUTHORIZED') reply.header('www-authenticate', 'Bearer realm="ccoin"');
+  reply.code(problem.status).type(PROBLEM_JSON).header('cache-control', 'no-store');
+  reply.send(problem);
+  return problem;
+}
+
+/** What is decided from a request's first lines, before its body is read. */
+function addGuards(app: FastifyInstance, localHostsOnly: boolean): void {
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-content-type-options', 'nosniff').header('cache-control', 'no-store');
+    if (localHostsOnly && !isLocalHostHeader(request.headers.host))
+      throw new ApiError('FORBIDDEN_HOST', 'this node answers only as localhost or by its IP address');
+    if (request.is404)
+      throw new ApiError('NOT_FOUND', `there is no route ${request.method} ${request.originalUrl}`);
+  });
+}
+
+function addRoutes(app: FastifyInstance, table: readonly Route[]): void {
+  for (const route of table) app.route(route);
+  for (const url of new Set(table.map((route) => route.url))) {
+    const allowed = app.supportedMethods.filter((method) => app.hasRoute({ method, url }));
+    app.route({
+      method: app.supportedMethods.filter((method) => !allowed.includes(method)),
+      url,
+      // Before the body is read: nobody will want it.
+      onRequest: async (request, reply) => {
+        reply.header('allow', allowed.join(', '));
+        throw new ApiError(
+          'METHOD_NOT_ALLOWED',
+          `${request.originalUrl} knows only ${allowed.join(' and ')}`,
+        );
+      },
+      handler: () => undefined,
+    });
+  }
+}
+
+const realAfter: After = (delayMs, fire) => {
+  const timer = setTimeout(fire, delayMs);
+  return () => clearTimeout(timer);
+};

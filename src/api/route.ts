@@ -1,0 +1,41 @@
+/** What a route is, and what all of them share. The table of all routes is `routes` in routes/index.ts. */
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { NodeFace } from '../node/face.js';
+import type { BlockTexts } from './block-texts.js';
+import type { FinalEvents } from './final-events.js';
+import type { FinalWaiters } from './final-waiters.js';
+import type { ApiLimits } from './limits.js';
+import type { Schema } from './validation.js';
+
+export interface Route {
+  readonly method: 'GET' | 'POST';
+  readonly url: string;
+  readonly schema: {
+    readonly params?: Schema;
+    readonly querystring: Schema;
+    readonly body?: Schema;
+    /** By status; absent for a stream that is no JSON. */
+    readonly response?: Readonly<Record<number, Schema>>;
+  };
+  readonly bodyLimit?: number;
+  /** False where answering HEAD would start something endless. */
+  readonly exposeHeadRoute?: false;
+  readonly handler: (request: FastifyRequest, reply: FastifyReply) => unknown;
+}
+
+/** What the routes work with. */
+export interface RouteContext {
+  readonly face: NodeFace;
+  readonly limits: ApiLimits;
+  /** The bearer token for transfers signed by the node; undefined switches them off. */
+  readonly token: string | undefined;
+  readonly waiters: FinalWaiters;
+  readonly events: FinalEvents;
+  readonly blockTexts: BlockTexts;
+}
+
+/** A validated query string as numbers and texts: `limit` always stands, by its default. */
+export interface PageQuery {
+  readonly limit: string;
+  readonly cursor?: string;
+}

@@ -1,0 +1,123 @@
+/** Transactions looked up: one, waited for, where it stands, and lists of them. */
+import type { KnownTransaction } from '../../node/face.js';
+import type { Address, Hash } from '../../protocol/bytes.js';
+import { ApiError } from '../errors.js';
+import type { PageQuery, Route, RouteContext } from '../route.js';
+import { answers, bodies, params, queries } from '../schemas.js';
+import { transactionView } from '../views.js';
+
+interface TransactionsQuery extends PageQuery {
+  readonly since?: string;
+  readonly account?: Address;
+}
+
+export function transactionRoutes(context: RouteContext): Route[] {
+  const { face, limits } = context;
+  const query = queries(limits);
+  const list = (account: Address | undefined, { since, limit, cursor }: TransactionsQuery) =>
+    transactionsPage(context, account, since, Number(limit), cursor);
+  return [
+    {
+      method: 'GET',
+      url: '/txn/:id',
+      schema: { params: params.id, querystring: query.transaction, response: { 200: answers.transaction } },
+      handler: async (request, reply) => {
+        const { id } = request.params as { id: Hash };
+        const waitMs = Number((request.query as { wait: string }).wait) * 1000;
+        const known =
+          waitMs === 0 ? await face.transaction(id) : await waitFor(context, id, waitMs, reply.raw);
+        return transactionView(known ?? notFound(id));
+      },
+    },
+    {
+      method: 'POST',
+      url: '/txn/:id',
+      schema: {
+        params: params.id,
+        querystring: query.none,
+        body: bodies(limits).placed,
+        response: { 200: answers.transaction },
+      },
+      handler: async (request) => {
+        const { id } = request.params as { id: Hash };
+        const { block_number } = request.body as { block_number: number };
+        const known = (await face.transaction(id)) ?? notFound(id);
+        if (known.status.state !== 'final' || known.status.blockNumber !== block_number)
+          throw new ApiError('NOT_FOUND', `transaction ${id} is not in block ${block_number}`);
+        return transactionView(known);
+      },
+    },
+    {
+      method: 'GET',
+      url: '/txns',
+      schema: { querystring: query.transactions, response: { 200: answers.transactions } },
+      handler: (request) => {
+        const transactions = request.query as TransactionsQuery;
+        return list(transactions.account, transactions);
+      },
+    },
+    {
+      method: 'GET',
+      url: '/account/:address/txns',
+      schema: {
+        params: params.address,
+        querystring: query.accountTransactions,
+        response: { 200: answers.transactions },
+      },
+      handler: (request) =>
+        list((request.params as { address: Address }).address, request.query as TransactionsQuery),
+    },
+    {
+      method: 'GET',
+      url: '/pool',
+      schema: { querystring: query.page, response: { 200: answers.pool } },
+      handler: (request) => {
+        const { limit, cursor } = request.query as PageQuery;
+        const { ready, waiting, bytes } = face.status().pool;
+        const { items, next } = face.pool(cursor, Number(limit));
+        return { ready, waiting, bytes, items: items.map(transactionView), next };
+      },
+    },
+  ];
+}
+
+async function transactionsPage(
+  { face }: RouteContext,
+  account: Address | undefined,
+  since: string | undefined,
+  limit: number,
+  cursor: string | undefined,
+) {
+  const { items, next } = await face.transactions({
+    limit,
+    ...(account === undefined ? {} : { account }),
+    ...(since === undefined ? {} : { sinceMs: Math.round(Number(since) * 1000) }),
+    ...(cursor === undefined ? {} : { cursor }),
+  });
+  return { items: items.map(transactionView), next };
+}
+
+/** The transaction once it is final or dropped, or as it stands when time is up or the caller has gone. */
+async function waitFor(
+  { face, waiters }: RouteContext,
+  id: Hash,
+  waitMs: number,
+  caller: NodeJS.EventEmitter,
+): Promise<KnownTransaction | undefined> {
+  const waiter = waiters.begin(id, waitMs);
+  caller.once('close', waiter.end);
+  try {
+    const known = await face.transaction(id);
+    // One that nobody here has heard of may be on its way from the node it was sent to.
+    if (known !== undefined && known.status.state !== 'pending') return known;
+    await waiter.done;
+    return await face.transaction(id);
+  } finally {
+    waiter.end();
+    caller.off('close', waiter.end);
+  }
+}
+
+function notFound(id: Hash): never {
+  throw new ApiError('NOT_FOUND', `no transaction ${id} is known here`);
+}

@@ -1,0 +1,63 @@
+/** The API on a socket. */
+import type { AddressInfo } from 'node:net';
+import type { FastifyBaseLogger } from 'fastify';
+import type { NodeFace } from '../node/face.js';
+import { createApi } from './api.js';
+import { isLoopback } from './hosts.js';
+import { loadOrCreateToken } from './token.js';
+
+export interface HttpOptions {
+  readonly host: string;
+  /** 0 for any free one. */
+  readonly port: number;
+  /** Where the bearer token is kept; without it the node signs no transfers for others. */
+  readonly tokenFile?: string;
+  readonly log?: FastifyBaseLogger;
+}
+
+export interface HttpServer {
+  /** The port in fact listened on. */
+  readonly port: number;
+  /** Ends what waits, closes all connections; resolves when nothing is served any more. */
+  close(): Promise<void>;
+}
+
+/** Connections at once; further ones are closed as they come. */
+const MAX_CONNECTIONS = 2_048;
+
+/**
+ * Serves the API until closed.
+ * @throws Error, in one sentence, if the port is taken, the address is not ours, or the token file cannot be used
+ */
+export async function startHttp(face: NodeFace, options: HttpOptions): Promise<HttpServer> {
+  const { host, port, tokenFile, log } = options;
+  const token = tokenFile === undefined ? undefined : await loadOrCreateToken(tokenFile);
+  const app = createApi(face, {
+    localHostsOnly: isLoopback(host),
+    ...(token === undefined ? {} : { token }),
+    ...(log === undefined ? {} : { log }),
+  });
+  app.server.maxConnections = MAX_CONNECTIONS;
+  try {
+    await app.listen({ host, port });
+  } catch (error) {
+    await app.close();
+    throw new Error(listenFailure(error as NodeJS.ErrnoException, host, port), { cause: error });
+  }
+  return { port: (app.server.address() as AddressInfo).port, close: () => app.close() };
+}
+
+function listenFailure(error: NodeJS.ErrnoException, host: string, port: number): string {
+  const where = `the HTTP API cannot listen on ${host}:${port}`;
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return `${where}: the port is taken by another program (choose another with --http-port or http.port)`;
+    case 'EACCES':
+      return `${where}: ports below 1024 need more rights (choose another with --http-port or http.port)`;
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return `${where}: this machine has no such address (see http.host)`;
+    default:
+      return `${where}: ${error.message}`;
+  }
+}

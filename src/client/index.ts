@@ -1,0 +1,1 @@
+export { type SignedTransfer, signTransfer, type Transfer } from './transfer.js';
