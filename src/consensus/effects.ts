@@ -60,9 +60,8 @@ export type Input =
 
 /**
  * Effects are carried out in the order given, across steps too: `sign` and `persist` are finished before anything
- * behind them starts, so nothing that we said leaves before it is on disk; an ADR waits in the same queue, behind what
- * was in it when `missing` was asked. `commit` comes last: nothing of its height
- * follows it.
+ * behind them starts, so nothing that we said leaves before it is on disk. An ADR waits in the same queue, behind what
+ * was in it when `missing` was asked. `commit` comes last: nothing of its height follows it.
  */
 export type Effect =
   /** A round of this height began: work on earlier rounds (a block being built, proof of work) is void. */
