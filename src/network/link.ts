@@ -151,9 +151,10 @@ export class Link {
     if (this.#closed) return;
     this.#silentTicks = 0;
     this.#reader.push(bytes);
+    this.#deliver();
     if (this.#paused && this.#reader.pendingBytes > LIMITS.heldBytes) {
       this.#events.broken('sends on while its handshake is not done');
-    } else this.#deliver();
+    }
   }
 
   #deliver(): void {
