@@ -48,7 +48,7 @@ export class ConsensusDriver {
   readonly #signer: Signer | null;
   readonly #genesisId: Uint8Array;
   readonly #dependencies: DriverDependencies;
-  readonly #queue: Effect[] = [];
+  readonly #queue: (Effect | (() => void))[] = [];
   /** From whom we have a message, so that it is not relayed back. */
   readonly #sources = new WeakMap<ConsensusMessage, Address>();
   #draining = false;
@@ -120,6 +120,15 @@ export class ConsensusDriver {
     if (!this.#draining) void this.#drain();
   }
 
+  /**
+   * Runs `send` once everything decided so far is carried out. What is read from the core may hold our newest word,
+   * which must not leave before it is on disk.
+   */
+  behindEffects(send: () => void): void {
+    this.#queue.push(send);
+    if (!this.#draining) void this.#drain();
+  }
+
   stop(): void {
     this.#stopped = true;
     this.#queue.length = 0;
@@ -132,7 +141,7 @@ export class ConsensusDriver {
     this.#draining = true;
     try {
       for (let effect = this.#queue.shift(); effect !== undefined; effect = this.#queue.shift()) {
-        const done = this.#carryOut(effect);
+        const done = typeof effect === 'function' ? effect() : this.#carryOut(effect);
         if (done !== undefined) await done;
         if (this.#stopped) return;
       }

@@ -116,16 +116,13 @@ export class RoundRepair {
       (isProposal(message) ? frame.proposals : frame.votes).push(message.wire);
     }
     const { address } = this.#dependencies;
-    frames.forEach((frame, index) => {
-      this.#dependencies.send(peer, {
-        type: 'ADR',
-        request_id: requestId,
-        address,
-        height: core.height,
-        round: core.round,
-        ...frame,
-        more: index < frames.length - 1,
-      });
+    const { height, round } = core;
+    this.#driver.behindEffects(() => {
+      for (const [index, frame] of frames.entries()) {
+        const more = index < frames.length - 1;
+        const answer = { request_id: requestId, address, height, round, ...frame, more };
+        this.#dependencies.send(peer, { type: 'ADR', ...answer });
+      }
     });
     const now = this.#clock.monotonic();
     if (knowsMore(core.holds(), holds) && now - this.#askedMs >= SILENCE_MS) {

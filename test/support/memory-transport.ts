@@ -14,6 +14,8 @@ const FIRST_FREE_PORT = 10_000;
 export class MemoryInternet {
   readonly clock: Clock;
   latencyMs: number;
+  /** Draws the latency of a connection's direction, for lines that differ; otherwise it is `latencyMs`. */
+  drawLatencyMs: (() => number) | undefined;
   /** Hosts whose packets get lost both ways, connections staying open: a cut cable. */
   readonly unreachable = new Set<string>();
   readonly listeners = new Map<string, (connection: Connection) => void>();
@@ -30,6 +32,10 @@ export class MemoryInternet {
   /** The transport of one host; `certified` makes its connections look like TLS ones of that account. */
   host(host: string, certified?: Address): MemoryTransport {
     return new MemoryTransport(this, host, certified);
+  }
+
+  latency(): number {
+    return this.drawLatencyMs?.() ?? this.latencyMs;
   }
 
   freePort(): number {
@@ -74,7 +80,7 @@ export class MemoryTransport implements Transport {
         internet.clock.after(timeoutMs, () => reject(new Error('ETIMEDOUT')));
         return;
       }
-      internet.clock.after(internet.latencyMs, () => {
+      internet.clock.after(internet.latency(), () => {
         const accept = internet.listeners.get(`${to.host}:${to.port}`);
         if (accept === undefined) return reject(new Error('ECONNREFUSED'));
         const local = { host: this.#host, port: internet.freePort() };
@@ -115,6 +121,7 @@ export class MemoryConnection implements Connection {
   #events: ConnectionEvents | undefined;
   readonly #early: Uint8Array[] = [];
   readonly #internet: MemoryInternet;
+  readonly #latencyMs: number;
 
   constructor(
     internet: MemoryInternet,
@@ -124,6 +131,7 @@ export class MemoryConnection implements Connection {
     certified: Address | undefined,
   ) {
     this.#internet = internet;
+    this.#latencyMs = internet.latency();
     this.local = local;
     this.remote = remote;
     this.inbound = inbound;
@@ -174,7 +182,7 @@ export class MemoryConnection implements Connection {
   }
 
   #later(happen: () => void): void {
-    this.#internet.clock.after(this.#internet.latencyMs, () => {
+    this.#internet.clock.after(this.#latencyMs, () => {
       if (!this.#internet.cut(this.local, this.remote.host)) happen();
     });
   }

@@ -1,0 +1,248 @@
+/**
+ * A node as a process: opens its databases, finds its genesis, joins the discovery service, and runs until it is told to
+ * stop or cannot go on. The edge where the real clock, disk, network and threads come in.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DiscoveryClient } from '../discovery/client.js';
+import { DiscoveryLoop } from '../discovery/loop.js';
+import type { Member } from '../discovery/messages.js';
+import { type Account, accountDirectory } from '../keys/account.js';
+import { tlsCredentials } from '../keys/certificate.js';
+import { signerOf } from '../keys/signer.js';
+import { writeFileAtomic } from '../keys/write-file.js';
+import { isAnyHost, type KnownEndpoint } from '../network/hints.js';
+import { TcpTransport } from '../network/tcp-transport.js';
+import { TlsTransport } from '../network/tls-transport.js';
+import type { Clock } from '../ports/clock.js';
+import type { Random } from '../ports/random.js';
+import type { Signer } from '../ports/signer.js';
+import type { Store } from '../ports/store.js';
+import type { Endpoint, Transport } from '../ports/transport.js';
+import type { Worker } from '../ports/worker.js';
+import { GENESIS_NUMBER, MAX_CLOCK_AHEAD_MS } from '../protocol/block.js';
+import type { Address, Hash } from '../protocol/bytes.js';
+import { readGenesisBlock } from '../protocol/genesis.js';
+import { ChainStore } from '../storage/chain-store.js';
+import { chainDirectory, signerDirectory } from '../storage/data-directory.js';
+import { DiskGuard } from '../storage/disk-guard.js';
+import { openLevelStore } from '../storage/level-store.js';
+import type { NodeFace, Role } from './face.js';
+import { fetchGenesis } from './fetch-genesis.js';
+import type { Log } from './log.js';
+import { Node } from './node.js';
+import { PublicFace } from './public-face.js';
+import { systemClock } from './system-clock.js';
+import { systemRandom } from './system-random.js';
+import { ThreadWorker } from './thread-worker.js';
+
+/** Where `initc` leaves the genesis block of an account, below the account's directory. */
+export const GENESIS_FILE = 'genesis.block';
+const CHECK_DISK_EVERY_MS = 5_000;
+/** The longest that a timer of the system can be set to. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+export interface DaemonOptions {
+  readonly basePath: string;
+  readonly account: Account;
+  readonly role: Role;
+  readonly agent: string;
+  readonly listen: Endpoint;
+  readonly advertise: Endpoint | null;
+  readonly peers: readonly Endpoint[];
+  readonly allow: readonly Address[];
+  readonly tls: boolean;
+  readonly maxInbound: number;
+  /** Base URL of the discovery service; null to ask none. */
+  readonly discoveryUrl: string | null;
+  readonly pinnedGenesisId: Hash | null;
+  readonly acceptLostRecord: boolean;
+  readonly log: Log;
+}
+
+export class Daemon {
+  readonly face: NodeFace;
+  /** The port listened on for other nodes. */
+  readonly port: number;
+  readonly node: Node;
+  readonly #closers: readonly (() => Promise<void>)[];
+  #stopped: Promise<void> | null = null;
+
+  private constructor(node: Node, face: NodeFace, port: number, closers: readonly (() => Promise<void>)[]) {
+    this.node = node;
+    this.face = face;
+    this.port = port;
+    this.#closers = closers;
+  }
+
+  /**
+   * @param onFailure called at most once, when the node cannot go on; it is to be stopped then
+   * @throws errors of one sentence for what an operator can mend: ports, databases, genesis
+   */
+  static async start(options: DaemonOptions, onFailure: (error: Error) => void): Promise<Daemon> {
+    const closers: (() => Promise<void>)[] = [];
+    try {
+      return await begin(options, onFailure, closers);
+    } catch (error) {
+      await closeAll(closers);
+      throw error;
+    }
+  }
+
+  /** Stops in order. Resolves when everything is closed. */
+  stop(): Promise<void> {
+    this.#stopped ??= closeAll(this.#closers);
+    return this.#stopped;
+  }
+
+  /** For `Daemon.start` alone. */
+  static of(node: Node, face: NodeFace, port: number, closers: readonly (() => Promise<void>)[]): Daemon {
+    return new Daemon(node, face, port, closers);
+  }
+}
+
+/** What was opened last is closed first. */
+async function closeAll(closers: readonly (() => Promise<void>)[]): Promise<void> {
+  for (const close of [...closers].reverse()) await close();
+}
+
+async function begin(
+  options: DaemonOptions,
+  onFailure: (error: Error) => void,
+  closers: (() => Promise<void>)[],
+): Promise<Daemon> {
+  const { basePath, account, log } = options;
+  const fail = once(onFailure);
+  const open = async (directory: string): Promise<Store> => {
+    const store = await openLevelStore(directory);
+    closers.push(() => store.close());
+    return store;
+  };
+  const worker = new ThreadWorker();
+  closers.push(() => worker.close());
+  const signer = signerOf(account);
+  const transport = options.tls ? new TlsTransport(tlsCredentials(account)) : new TcpTransport();
+  const ports = { clock: systemClock, random: systemRandom, transport, worker, signer };
+
+  const directory = chainDirectory(basePath, account.address);
+  const chain = await open(directory);
+  const disk = new DiskGuard(directory);
+  await disk.check();
+  const genesisBlock = await obtainGenesis(options, ports, chain);
+  const genesis = readGenesisBlock(genesisBlock);
+  await untilGenesisTime(genesis.block.header.time, log);
+
+  const signerRecord = await open(signerDirectory(basePath, account.address, genesis.block.id));
+  const node = await Node.open(
+    { ...ports, chain, signerRecord },
+    { ...options, genesisBlock, checkDisk: () => disk.check(), onFailure: fail },
+  );
+  closers.push(() => node.stop());
+  const port = await node.start();
+  const watch = watchDisk(disk, fail);
+  closers.push(async () => clearInterval(watch));
+  const discovery = joinDiscovery(options, ports, node, port);
+  if (discovery !== null) closers.push(() => discovery.stop());
+  return Daemon.of(node, new PublicFace(node, ports), port, closers);
+}
+
+interface EdgePorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly transport: Transport;
+  readonly worker: Worker;
+  readonly signer: Signer;
+}
+
+/** From `initc`'s file, from the chain that is there, or from a peer (section 9). */
+async function obtainGenesis(options: DaemonOptions, ports: EdgePorts, chain: Store): Promise<Uint8Array> {
+  const { basePath, account, pinnedGenesisId, log } = options;
+  const file = join(accountDirectory(basePath, account.address), GENESIS_FILE);
+  const known =
+    (await readFile(file).catch(undefinedIfMissing)) ??
+    (await ChainStore.open(chain))?.blockBytes(GENESIS_NUMBER)?.block;
+  if (known !== undefined) {
+    const { block } = readGenesisBlock(known);
+    if (pinnedGenesisId === null || block.id === pinnedGenesisId) return known;
+    throw new Error(`the genesis block here is ${block.id}, but network.genesis_id names ${pinnedGenesisId}`);
+  }
+  const discovery = pinnedGenesisId === null ? null : discoveryClient(options, ports, pinnedGenesisId);
+  const taken = await fetchGenesis(ports, options, async () => {
+    const members = await discovery?.members();
+    return members?.ok === true ? members.value.map(knownEndpoint) : [];
+  });
+  const { block } = readGenesisBlock(taken);
+  if (pinnedGenesisId === null) {
+    log(
+      'warn',
+      { genesis_id: block.id },
+      `took the genesis block ${block.id} from a peer, on trust: compare it with what the other parties have, ` +
+        'and set network.genesis_id',
+    );
+  }
+  await writeFileAtomic(file, taken, { mode: 0o644, directoryMode: 0o700 });
+  return taken;
+}
+
+/** "A genesis more than 15 s ahead of the clock: wait, and say so" (section 6). */
+async function untilGenesisTime(timeMs: number, log: Log): Promise<void> {
+  const waitMs = timeMs - MAX_CLOCK_AHEAD_MS - systemClock.now();
+  if (waitMs <= 0) return;
+  const seconds = Math.ceil(waitMs / 1000);
+  log('warn', { genesis_time: timeMs }, `the genesis block's time lies ahead: waiting ${seconds} s for it`);
+  await new Promise<void>((resolve) => systemClock.after(Math.min(waitMs, MAX_TIMER_MS), resolve));
+  return untilGenesisTime(timeMs, log);
+}
+
+function discoveryClient(options: DaemonOptions, ports: EdgePorts, network: Hash): DiscoveryClient | null {
+  const { discoveryUrl: url } = options;
+  return url === null ? null : new DiscoveryClient({ ...ports, url, network, fetch });
+}
+
+/** Lists the node at the discovery service, and dials whoever is listed there, for as long as it runs. */
+function joinDiscovery(
+  options: DaemonOptions,
+  ports: EdgePorts,
+  node: Node,
+  port: number,
+): DiscoveryLoop | null {
+  const client = discoveryClient(options, ports, node.genesisId);
+  if (client === null) return null;
+  const { advertise, listen, log } = options;
+  const own = advertise ?? { host: listen.host, port };
+  const loop = new DiscoveryLoop({
+    ...ports,
+    client,
+    endpoint: isAnyHost(own.host) ? null : own,
+    onMembers: (members) => node.addEndpoints(members.map(knownEndpoint)),
+    onTrouble: (reason) => {
+      if (reason === null) log('info', {}, 'the discovery service answers again');
+      else log('warn', {}, `${reason}: going on without it, and trying again`);
+    },
+  });
+  loop.start();
+  return loop;
+}
+
+function knownEndpoint({ id, ip, port }: Member): KnownEndpoint {
+  return { endpoint: { host: ip, port }, address: id };
+}
+
+/** The node commits nothing on a full disk; between blocks too it notices, and stops in order. */
+function watchDisk(disk: DiskGuard, fail: (error: Error) => void): NodeJS.Timeout {
+  return setInterval(() => disk.check().catch(fail), CHECK_DISK_EVERY_MS);
+}
+
+function once(call: (error: Error) => void): (error: Error) => void {
+  let called = false;
+  return (error) => {
+    if (called) return;
+    called = true;
+    call(error);
+  };
+}
+
+function undefinedIfMissing(error: NodeJS.ErrnoException): undefined {
+  if (error.code === 'ENOENT') return undefined;
+  throw error;
+}

@@ -1,0 +1,86 @@
+/** Whole nodes in this process, over real TCP on loopback, with stores in memory that outlive a restart. */
+import { signerOf } from '../../src/keys/signer.js';
+import { TcpTransport } from '../../src/network/tcp-transport.js';
+import { inlineWorker } from '../../src/node/inline-worker.js';
+import { Node } from '../../src/node/node.js';
+import { PublicFace } from '../../src/node/public-face.js';
+import { systemClock } from '../../src/node/system-clock.js';
+import { systemRandom } from '../../src/node/system-random.js';
+import type { Store } from '../../src/ports/store.js';
+import { MemoryStore } from '../../src/storage/memory-store.js';
+import type { TestKey } from './genesis.js';
+
+export interface Stores {
+  readonly chain: Store;
+  readonly signerRecord: Store;
+}
+
+export interface TestNode {
+  readonly key: TestKey;
+  readonly node: Node;
+  readonly face: PublicFace;
+  readonly port: number;
+  readonly stores: Stores;
+  readonly failures: Error[];
+  stop(): Promise<void>;
+}
+
+export interface TestNodeOptions {
+  readonly key: TestKey;
+  readonly genesis: Uint8Array;
+  readonly role?: 'basic' | 'validator';
+  readonly port?: number;
+  readonly peers?: readonly number[];
+  readonly stores?: Stores;
+  readonly acceptLostRecord?: boolean;
+  readonly checkDisk?: () => Promise<void>;
+}
+
+const HOST = '127.0.0.1';
+
+export async function startTestNode(options: TestNodeOptions): Promise<TestNode> {
+  const { key } = options;
+  const stores = options.stores ?? { chain: new MemoryStore(), signerRecord: new MemoryStore() };
+  const signer = signerOf(key);
+  const failures: Error[] = [];
+  const ports = {
+    clock: systemClock,
+    random: systemRandom,
+    transport: new TcpTransport(),
+    worker: inlineWorker(),
+    signer,
+    ...stores,
+  };
+  const node = await Node.open(ports, {
+    genesisBlock: options.genesis,
+    role: options.role ?? 'validator',
+    agent: 'test/1',
+    listen: { host: HOST, port: options.port ?? 0 },
+    advertise: null,
+    peers: (options.peers ?? []).map((port) => ({ host: HOST, port })),
+    allow: [],
+    maxInbound: 40,
+    acceptLostRecord: options.acceptLostRecord ?? false,
+    log:
+      process.env.TEST_LOG === undefined
+        ? () => {}
+        : (level, fields, text) => console.log(key.address.slice(0, 6), level, text, JSON.stringify(fields)),
+    checkDisk: options.checkDisk ?? (async () => {}),
+    onFailure: (error) => failures.push(error),
+  });
+  const port = await node.start();
+  const face = new PublicFace(node, ports);
+  return { key, node, face, port, stores, failures, stop: () => node.stop() };
+}
+
+/** Resolves once the node has block `number`; the test's own timeout is the guard against waiting for ever. */
+export function untilHeight({ node }: TestNode, number: number): Promise<void> {
+  if (node.chain.head.header.number >= number) return Promise.resolve();
+  return new Promise((resolve) => {
+    const end = node.onFinal(({ block }) => {
+      if (block.header.number < number) return;
+      end();
+      resolve();
+    });
+  });
+}
