@@ -1,0 +1,157 @@
+/** `ccoin cnode`: runs a node, basic or validator, until it is told to stop. */
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
+import { isLoopback } from '../src/api/hosts.js';
+import { type HttpServer, startHttp } from '../src/api/server.js';
+import { type Config, ConfigError, loadConfig } from '../src/config/config.js';
+import { type Account, accountDirectory } from '../src/keys/account.js';
+import { Daemon } from '../src/node/daemon.js';
+import type { Role } from '../src/node/face.js';
+import type { Log } from '../src/node/log.js';
+import type { Endpoint } from '../src/ports/transport.js';
+import { openAccount } from './lib/account.js';
+import { AGENT } from './lib/agent.js';
+import { createLog } from './lib/logger.js';
+import { showProgress } from './lib/progress-bar.js';
+
+interface CnodeArguments {
+  readonly config: string;
+  readonly port: number | undefined;
+  readonly type: Role;
+  readonly 'http-port': number | undefined;
+  readonly pidfile: string | undefined;
+  readonly 'passphrase-file': string | undefined;
+  readonly 'accept-lost-record': boolean;
+}
+
+const TOKEN_FILE = 'http.token';
+
+const cnode: CommandModule<object, CnodeArguments> = {
+  command: 'cnode',
+  describe: 'run a node',
+  builder,
+  handler,
+};
+
+export default cnode;
+
+function builder(yargs: Argv<object>): Argv<CnodeArguments> {
+  return yargs
+    .option('config', {
+      alias: 'c',
+      type: 'string',
+      default: 'ccoin.json',
+      describe: 'the configuration file',
+    })
+    .option('port', { alias: 'p', type: 'number', describe: 'the port for other nodes; 0 takes a free one' })
+    .option('type', {
+      alias: 't',
+      choices: ['basic', 'validator'] as const,
+      default: 'basic' as const,
+      describe: 'whether to follow the chain only, or to mine and vote too',
+    })
+    .option('http-port', { type: 'number', describe: 'the port of the HTTP API [default: port + 1]' })
+    .option('pidfile', { type: 'string', describe: 'a file to write the process id to while the node runs' })
+    .option('passphrase-file', {
+      type: 'string',
+      describe: 'a file with the passphrase of the account’s key',
+    })
+    .option('accept-lost-record', {
+      type: 'boolean',
+      default: false,
+      describe: "sign although the signer's record is lost (see docs/operations.md)",
+    })
+    .example('$0 cnode -c ccoin.json -p 7001 -t validator', 'a validator; HTTP API on port 7002');
+}
+
+async function handler(args: ArgumentsCamelCase<CnodeArguments>): Promise<void> {
+  const config = await loadConfig(args.config, process.env, {
+    'p2p.port': args.port,
+    'http.port': args.httpPort,
+  });
+  const log = createLog(config.log.level, config.log.pretty);
+  const account = await openAccount(config, args.passphraseFile);
+  const stopping = new Promise<void>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
+  });
+  let failed: (error: Error) => void = () => {};
+  const failure = new Promise<Error>((resolve) => {
+    failed = resolve;
+  });
+
+  warnIfExposed(config, log);
+  const starting = Daemon.start(daemonOptions(config, account, args, log), failed);
+  // Waiting for a genesis block may take for ever: a signal ends that too.
+  const daemon = await Promise.race([starting, stopping]);
+  if (daemon === undefined) process.exit(0);
+
+  let http: HttpServer | undefined;
+  let error: Error | undefined;
+  try {
+    log('info', { event: 'listening', p2p_port: daemon.port }, `ChainNode starting on ${daemon.port}`);
+    http = await startHttp(daemon.face, httpOptions(config, account, daemon.port));
+    log(
+      'info',
+      { event: 'http', http_port: http.port },
+      `HTTP API ENDPOINT Started got up and listening on port: ${http.port}`,
+    );
+    if (args.pidfile !== undefined) await writeFile(args.pidfile, `${process.pid}\n`);
+    const progress = showProgress(daemon.node);
+    error = (await Promise.race([stopping, failure])) ?? undefined;
+    progress.stop();
+  } finally {
+    log('info', { event: 'stopping' }, 'stopping');
+    await http?.close();
+    await daemon.stop();
+    if (args.pidfile !== undefined) await rm(args.pidfile, { force: true });
+  }
+  if (error !== undefined) throw error;
+  log('info', { event: 'stopped' }, 'stopped');
+}
+
+function daemonOptions(config: Config, account: Account, args: ArgumentsCamelCase<CnodeArguments>, log: Log) {
+  const { p2p, network, discoveryService: discovery } = config;
+  return {
+    basePath: config.app.basePath,
+    account,
+    role: args.type,
+    agent: AGENT,
+    listen: { host: p2p.host, port: p2p.port },
+    advertise: advertised(config),
+    peers: p2p.peers,
+    allow: p2p.allow ?? [],
+    tls: p2p.tls,
+    maxInbound: p2p.maxInbound,
+    discoveryUrl:
+      discovery === undefined ? null : `${discovery.proto}://${hostInUrl(discovery.host)}:${discovery.port}/`,
+    pinnedGenesisId: network.genesisId ?? null,
+    acceptLostRecord: args.acceptLostRecord,
+    log,
+  };
+}
+
+function advertised({ p2p }: Config): Endpoint | null {
+  if (p2p.advertise === undefined) return null;
+  const port = p2p.advertise.port ?? p2p.port;
+  if (port === 0)
+    throw new ConfigError('p2p.advertise needs a port, as p2p.port is 0 and any free one is taken');
+  return { host: p2p.advertise.host, port };
+}
+
+function httpOptions({ app, http, p2p }: Config, account: Account, p2pPort: number) {
+  return {
+    host: http.host,
+    port: http.port ?? (p2p.port === 0 ? 0 : p2pPort + 1),
+    tokenFile: http.tokenFile ?? join(accountDirectory(app.basePath, account.address), TOKEN_FILE),
+  };
+}
+
+function warnIfExposed({ p2p }: Config, log: Log): void {
+  if (p2p.tls || isLoopback(p2p.host)) return;
+  log('warn', { host: p2p.host }, `other nodes are listened for on ${p2p.host} without TLS (see p2p.tls)`);
+}
+
+function hostInUrl(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}

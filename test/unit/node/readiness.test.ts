@@ -1,0 +1,42 @@
+import { describe, expect, it } from 'vitest';
+import { assessReadiness, type ReadinessFacts } from '../../../src/node/readiness.js';
+
+const WELL: ReadinessFacts = {
+  phase: 'ready',
+  head: 100,
+  bestKnownHeight: 101,
+  maxBehind: 5,
+  timeoutProposeMs: 1_000,
+  quorumLostMs: 0,
+  stalledMs: 0,
+  peerClockOffsetsMs: [100, -200, 50],
+};
+
+describe('readiness', () => {
+  it('is ready when all is well', () => {
+    expect(assessReadiness(WELL)).toEqual({ ready: true, reasons: [] });
+  });
+
+  it.each<[string, Partial<ReadinessFacts>, RegExp]>([
+    ['syncing', { phase: 'downloading' }, /still downloading/],
+    ['too far behind', { bestKnownHeight: 106 }, /6 blocks behind/],
+    ['without a quorum for three timeouts', { quorumLostMs: 3_001 }, /no quorum .* 3 s/],
+    ['standing still for three timeouts', { stalledMs: 4_000 }, /no block became final for 4 s/],
+    ['ahead of the peers', { peerClockOffsetsMs: [-6_000, -7_000, 10] }, /clock is 6 s ahead of/],
+    ['behind the peers', { peerClockOffsetsMs: [6_000, 7_000, 10] }, /clock is 6 s behind/],
+  ])('is not ready when %s', (_, facts, reason) => {
+    const { ready, reasons } = assessReadiness({ ...WELL, ...facts });
+    expect(ready).toBe(false);
+    expect(reasons.join()).toMatch(reason);
+  });
+
+  it.each<[string, Partial<ReadinessFacts>]>([
+    ['exactly max_behind', { bestKnownHeight: 105 }],
+    ['short of three timeouts without a quorum', { quorumLostMs: 3_000, stalledMs: 3_000 }],
+    ['a basic node, which need not know the authorities', { quorumLostMs: null }],
+    ['one peer whose clock is off', { peerClockOffsetsMs: [60_000, 0, 10] }],
+    ['no peers', { peerClockOffsetsMs: [] }],
+  ])('is ready with %s', (_, facts) => {
+    expect(assessReadiness({ ...WELL, ...facts }).ready).toBe(true);
+  });
+});

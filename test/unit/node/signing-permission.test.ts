@@ -1,0 +1,53 @@
+import { describe, expect, it } from 'vitest';
+import { SigningPermission } from '../../../src/node/signing-permission.js';
+import { MemoryStore } from '../../../src/storage/memory-store.js';
+import { SignerRecordStore } from '../../../src/storage/signer-record.js';
+
+const NOTHING = { locked: null, valid: null };
+
+describe('permission to sign', () => {
+  it('is given to a validator that never signed', () => {
+    const permission = new SigningPermission(
+      SignerRecordStore.open(new MemoryStore()),
+      () => undefined,
+      false,
+    );
+    expect(permission.refusal(2)).toBeNull();
+  });
+
+  it('looks for own marks on the chain once, not at every height', () => {
+    let looked = 0;
+    const find = () => {
+      looked++;
+      return undefined;
+    };
+    const permission = new SigningPermission(SignerRecordStore.open(new MemoryStore()), find, false);
+    for (let height = 2; height < 10; height++) permission.refusal(height);
+    expect(looked).toBe(1);
+  });
+
+  it('is refused when own marks are on the chain and the record is lost', () => {
+    const permission = new SigningPermission(SignerRecordStore.open(new MemoryStore()), () => 7, false);
+    expect(permission.refusal(9)).toMatch(/block 7 carries .* record is missing.*--accept-lost-record/);
+    expect(permission.refusal(10)).not.toBeNull();
+  });
+
+  it('is given with the explicit flag, but not at the height then current', async () => {
+    const record = SignerRecordStore.open(new MemoryStore());
+    const permission = new SigningPermission(record, () => 7, true);
+    expect(permission.refusal(9)).toMatch(/nothing is signed at height 9/);
+    expect(permission.refusal(9)).not.toBeNull();
+    expect(permission.refusal(10)).toBeNull();
+    await record.persist({ height: 10, slot: 1, ...NOTHING }, []);
+    expect(permission.refusal(11)).toBeNull();
+  });
+
+  it('is refused below the height of the record, as after a reset of the chain', async () => {
+    const record = SignerRecordStore.open(new MemoryStore());
+    await record.persist({ height: 20, slot: 4, ...NOTHING }, []);
+    const permission = new SigningPermission(record, () => undefined, false);
+    expect(permission.refusal(3)).toMatch(/record is of height 20/);
+    expect(permission.refusal(20)).toBeNull();
+    expect(permission.refusal(21)).toBeNull();
+  });
+});
