@@ -39,17 +39,14 @@ export interface CommitBatch {
 
 /** The addresses that the block changed or one of its transactions names, sorted, with the transactions' indices. */
 export function touchedBy({ block, changes }: BlockCommit): Map<Address, number[]> {
-  const touched = new Map<Address, number[]>([...changes.keys()].map((address) => [address, []]));
-  const touch = (address: Address, index: number) => {
-    const indices = touched.get(address);
-    if (indices === undefined) touched.set(address, [index]);
-    else indices.push(index);
-  };
+  const named = block.transactions.flatMap(({ from, to }) => [from, to]);
+  const touched = new Map<Address, number[]>();
+  for (const address of [...changes.keys(), ...named].sort()) touched.set(address, []);
   block.transactions.forEach(({ from, to }, index) => {
-    touch(from, index);
-    if (to !== from) touch(to, index);
+    touched.get(from)?.push(index);
+    if (to !== from) touched.get(to)?.push(index);
   });
-  return new Map([...touched].sort(([a], [b]) => (a < b ? -1 : 1)));
+  return touched;
 }
 
 /**
