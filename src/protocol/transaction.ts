@@ -114,3 +114,26 @@ export function transactionSignatureCheck(
     signature: transaction.signature,
   };
 }
+
+/**
+ * The same transaction in bytes of its own, if its wire form is a small part of a larger buffer (a frame, a block)
+ * that keeping it would keep as well.
+ */
+export function ownTransaction(transaction: Transaction): Transaction {
+  const { wire } = transaction;
+  if (wire.buffer.byteLength <= 2 * wire.length) return transaction;
+  const own = Uint8Array.from(wire);
+  const inOwn = (view: Uint8Array): Uint8Array => {
+    if (view.buffer !== wire.buffer) return Uint8Array.from(view);
+    const start = view.byteOffset - wire.byteOffset;
+    return own.subarray(start, start + view.length);
+  };
+  return {
+    ...transaction,
+    wire: own,
+    payload: inOwn(transaction.payload),
+    signature: inOwn(transaction.signature),
+    data: transaction.data && inOwn(transaction.data),
+    publicKey: transaction.publicKey && inOwn(transaction.publicKey),
+  };
+}

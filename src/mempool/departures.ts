@@ -1,0 +1,61 @@
+/** What became of transactions that left the pool, remembered for a while so that none vanishes silently. */
+import type { Hash } from '../protocol/bytes.js';
+import type { Transaction } from '../protocol/transaction.js';
+
+export interface Departure<Status> {
+  readonly status: Status;
+  /** Kept where nobody else has it. */
+  readonly transaction: Transaction | null;
+  readonly leftMs: number;
+}
+
+export interface DepartureLimits {
+  readonly keptMs: number;
+  readonly maxCount: number;
+  /** Wire forms of the transactions kept. */
+  readonly maxBytes: number;
+}
+
+export class Departures<Status> {
+  readonly #limits: DepartureLimits;
+  /** In the order in which they left. */
+  readonly #departed = new Map<Hash, Departure<Status>>();
+  #bytes = 0;
+
+  constructor(limits: DepartureLimits) {
+    this.#limits = limits;
+  }
+
+  get(id: Hash): Departure<Status> | undefined {
+    return this.#departed.get(id);
+  }
+
+  /** The oldest give way to it when there are too many. */
+  record(id: Hash, departure: Departure<Status>): void {
+    this.forget(id);
+    this.#departed.set(id, departure);
+    this.#bytes += bytesOf(departure);
+    for (const oldest of this.#departed.keys()) {
+      if (this.#departed.size <= this.#limits.maxCount && this.#bytes <= this.#limits.maxBytes) break;
+      this.forget(oldest);
+    }
+  }
+
+  forget(id: Hash): void {
+    const departure = this.#departed.get(id);
+    if (departure === undefined) return;
+    this.#departed.delete(id);
+    this.#bytes -= bytesOf(departure);
+  }
+
+  expire(nowMs: number): void {
+    for (const [id, { leftMs }] of this.#departed) {
+      if (nowMs - leftMs < this.#limits.keptMs) break;
+      this.forget(id);
+    }
+  }
+}
+
+function bytesOf({ transaction }: Departure<unknown>): number {
+  return transaction?.wire.length ?? 0;
+}

@@ -1,0 +1,20 @@
+/** What the pool says of a transaction: pending, or what became of it. The shapes are those of the node's public face. */
+
+export type PendingStatus = { readonly state: 'pending'; readonly queue: 'ready' | 'waiting' };
+
+export type AppliedStatus = {
+  readonly state: 'final';
+  readonly blockNumber: number;
+  readonly index: number;
+  readonly blockTimeMs: number;
+};
+
+export type DropReason = 'replaced' | 'expired' | 'invalid' | 'evicted';
+
+export type DroppedStatus = {
+  readonly state: 'dropped';
+  readonly reason: DropReason;
+  readonly detail: string;
+};
+
+export type PoolStatus = PendingStatus | AppliedStatus | DroppedStatus;
