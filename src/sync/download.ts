@@ -9,12 +9,9 @@
 import type { Address } from '../protocol/bytes.js';
 import { ProtocolError } from '../protocol/errors.js';
 import { numberOfBlock } from './block-number.js';
+import { type HeldBlock, HeldBlocks, MAX_AHEAD_BLOCKS, MAX_HELD_BYTES } from './held-blocks.js';
 import { Ranges } from './ranges.js';
 
-/** How far beyond the head blocks are fetched and held. */
-export const MAX_AHEAD_BLOCKS = 2_048;
-/** Bytes of held blocks; above it only the next block to apply is still taken. */
-export const MAX_HELD_BYTES = 64 * 1024 * 1024;
 /** A request counts this much against `MAX_HELD_BYTES` while its answer is awaited: the longest frame. */
 const ANSWER_BYTES = 3_000_000;
 /** Requests waited for at once, so that ordinary answers find room. */
@@ -52,18 +49,6 @@ export interface BlockRequest {
   readonly count: number;
 }
 
-/** A block that arrived, not checked yet. */
-export interface HeldBlock {
-  readonly number: number;
-  readonly block: Uint8Array;
-  readonly certificate: Uint8Array;
-  readonly peer: Address;
-  /** Whether we asked for it, or it was offered (BLK). */
-  readonly fetched: boolean;
-  /** Whether it came with all that its peer had claimed. */
-  readonly founded: boolean;
-}
-
 export type Answer =
   /** To a request that was given up: not used. */
   | { readonly kind: 'stale' }
@@ -85,28 +70,26 @@ interface Pace {
 
 export class Download {
   #next: number;
-  #reach: number;
   #lastId = 0;
-  #heldBytes = 0;
   /** What is neither held nor asked for, from the next block on. */
   readonly #missing = new Ranges();
-  readonly #held = new Map<number, HeldBlock>();
+  readonly #held: HeldBlocks;
   readonly #pending = new Map<number, Pending>();
   readonly #paces = new Map<Address, Pace>();
 
   /** @param head the number of the last block applied */
   constructor(head: number) {
     this.#next = head + 1;
-    this.#reach = head;
+    this.#held = new HeldBlocks(head);
     this.#missing.add(this.#next, Number.POSITIVE_INFINITY);
   }
 
   get heldBytes(): number {
-    return this.#heldBytes;
+    return this.#held.bytes;
   }
 
   get heldBlocks(): number {
-    return this.#held.size;
+    return this.#held.count;
   }
 
   /** The block after the head, if it is here. */
@@ -116,20 +99,15 @@ export class Download {
 
   /** The last block of the unbroken run that is here after the head; the head itself if there is none. */
   get reach(): number {
-    return this.#reach;
+    return this.#held.reach;
   }
 
   /** The head is `head` now: what was wanted or held up to it is done with. Never goes back. */
   advance(head: number): void {
     if (head < this.#next) return;
-    if (head - this.#next < this.#held.size) {
-      for (let number = this.#next; number <= head; number++) this.#drop(number);
-    } else {
-      for (const number of [...this.#held.keys()]) if (number <= head) this.#drop(number);
-    }
+    this.#held.advance(head);
     this.#next = head + 1;
     this.#missing.remove(0, head);
-    this.#extendReach(Math.max(this.#reach, head));
   }
 
   /**
@@ -205,12 +183,7 @@ export class Download {
 
   /** Throws away all that `peer` gave and asks it for nothing more: its blocks are fetched elsewhere. */
   discard(peer: Address): void {
-    for (const held of [...this.#held.values()]) {
-      if (held.peer !== peer) continue;
-      this.#drop(held.number);
-      this.#want(held.number);
-    }
-    this.#extendReach(this.#next - 1);
+    for (const number of this.#held.discard(peer)) this.#want(number);
     this.release(peer);
   }
 
@@ -256,7 +229,7 @@ export class Download {
     const limit = Math.min(source.height, this.#next + MAX_AHEAD_BLOCKS - 1);
     if (range.from > limit) return undefined;
     const awaited = this.#awaited();
-    const full = awaited >= MAX_REQUESTS || this.#heldBytes + (awaited + 1) * ANSWER_BYTES > MAX_HELD_BYTES;
+    const full = awaited >= MAX_REQUESTS || this.#held.bytes + (awaited + 1) * ANSWER_BYTES > MAX_HELD_BYTES;
     if (full && range.from !== this.#next) return undefined;
     const to = Math.min(range.to, limit, range.from + this.#windowOf(source.address) - 1);
     return { from: range.from, count: to - range.from + 1 };
@@ -328,30 +301,7 @@ export class Download {
   }
 
   #hold(block: HeldBlock): void {
-    const { number } = block;
-    if (number < this.#next || number >= this.#next + MAX_AHEAD_BLOCKS || this.#held.has(number)) return;
-    const sizeBytes = block.block.length + block.certificate.length;
-    if (number !== this.#next && this.#heldBytes + sizeBytes > MAX_HELD_BYTES) return;
-    this.#held.set(number, {
-      ...block,
-      block: new Uint8Array(block.block),
-      certificate: new Uint8Array(block.certificate),
-    });
-    this.#heldBytes += sizeBytes;
-    this.#missing.remove(number, number);
-    this.#extendReach(this.#reach);
-  }
-
-  #extendReach(from: number): void {
-    this.#reach = from;
-    while (this.#held.has(this.#reach + 1)) this.#reach++;
-  }
-
-  #drop(number: number): void {
-    const held = this.#held.get(number);
-    if (held === undefined) return;
-    this.#held.delete(number);
-    this.#heldBytes -= held.block.length + held.certificate.length;
+    if (this.#held.add(block)) this.#missing.remove(block.number, block.number);
   }
 }
 
