@@ -44,6 +44,8 @@ export class ConnectedPeer implements Peer {
   height: number;
   roundTripMs: number | null = null;
   clockOffsetMs: number | null = null;
+  /** Counted in ticks, as the link's silence is. */
+  upMs = 0;
   /** The request_id of an RPR that is not answered yet. */
   hintsAsked: number | null = null;
   readonly #clock: Clock;

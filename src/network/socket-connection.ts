@@ -79,8 +79,21 @@ export class SocketConnection implements Connection {
   }
 }
 
-/** @throws what listening fails with: EADDRINUSE, EADDRNOTAVAIL, EACCES */
+/**
+ * Closing the listener ends what came in through it as well, or a TLS handshake under way would keep it open.
+ * @throws what listening fails with: EADDRINUSE, EADDRNOTAVAIL, EACCES
+ */
 export function listenOn(server: Server, at: Endpoint): Promise<Listener> {
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  const close = () =>
+    new Promise<void>((closed) => {
+      server.close(() => closed());
+      for (const socket of sockets) socket.destroy();
+    });
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen({ host: at.host, port: at.port }, () => {
@@ -88,7 +101,7 @@ export function listenOn(server: Server, at: Endpoint): Promise<Listener> {
       // A connection that could not be accepted (no file descriptor left) concerns nobody but who opened it.
       server.on('error', () => {});
       const { port } = server.address() as AddressInfo;
-      resolve({ port, close: () => new Promise((closed) => server.close(() => closed())) });
+      resolve({ port, close });
     });
   });
 }
@@ -103,11 +116,12 @@ export function connected(
     const timer = setTimeout(() => {
       socket.destroy(new Error(`no answer within ${timeoutMs} ms`));
     }, timeoutMs);
-    const failed = (error?: Error) => {
+    const failed = (error: NodeJS.ErrnoException) => {
       clearTimeout(timer);
-      reject(error ?? new Error('the connection was closed'));
+      // Where a name has several addresses and all fail, the error has a code and no message.
+      reject(error.message === '' ? new Error(error.code) : error);
     };
-    const closed = () => failed();
+    const closed = () => failed(new Error('the connection was closed'));
     socket.once('error', failed);
     socket.once('close', closed);
     socket.once(event, () => {

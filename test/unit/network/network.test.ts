@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { encodeFrame } from '../../../src/protocol/frame.js';
 import { GENESIS, heyOf, introduce, KEYS, key, type Party, type Stranger, World } from './parties.js';
@@ -113,6 +114,39 @@ describe('of several connections between the same two', () => {
     expect(open).toHaveLength(KEYS.length * (KEYS.length - 1));
   });
 
+  it('one stays whatever the lines and starts, both sides agreeing, none lost', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 10, maxLength: 10 }),
+        fc.array(fc.integer({ min: 0, max: 900 }), { minLength: 3, maxLength: 3 }),
+        async (latencies, starts) => {
+          const world = new World();
+          let drawn = 0;
+          world.internet.drawLatencyMs = () => latencies[drawn++ % latencies.length] as number;
+          const keys = KEYS.slice(0, starts.length);
+          const endpoints = keys.map((_, i) => at(`host${i}`));
+          const parties: Party[] = [];
+          for (const [i, who] of keys.entries()) {
+            await world.clock.advance(starts[i] as number);
+            parties.push(await world.start(`host${i}`, who, { peers: endpoints }));
+          }
+          await world.clock.advance(40_000);
+          const downs = parties.flatMap((party) => party.downs);
+          await world.clock.advance(60_000);
+          for (const party of parties) {
+            expect(party.addresses().sort()).toEqual(
+              keys.filter((who) => who !== party.key).map(({ address }) => address),
+            );
+          }
+          const open = world.internet.connections.filter(({ closed }) => !closed);
+          expect(open).toHaveLength(keys.length * (keys.length - 1));
+          expect(parties.flatMap((party) => party.downs)).toHaveLength(downs.length);
+        },
+      ),
+      { numRuns: 40 },
+    );
+  });
+
   it('the older stays while it lives', async () => {
     const world = new World();
     const us = await world.start('us', a);
@@ -183,6 +217,17 @@ describe('places', () => {
     expect(us.addresses()).toEqual([key(2).address, key(3).address]);
     expect(us.downs).toMatchObject([{ peer: { address: key(1).address } }]);
     expect(us.downs[0]?.reason).toContain('TOO_MANY_PEERS');
+  });
+
+  it('whoever is sent away does not come in by a second connection that waits', async () => {
+    const world = new World();
+    world.authorities = [key(2).address];
+    const us = await world.start('us', a, { maxPeers: 1 });
+    await peerOf(world, b, 'h1');
+    const second = await peerOf(world, b, 'h1again');
+    await peerOf(world, key(2), 'h2');
+    expect(us.addresses()).toEqual([key(2).address]);
+    expect(second.last('BYE').code).toBe('TOO_MANY_PEERS');
   });
 
   it('authorities have a place beyond max_inbound, but nobody beyond max_peers', async () => {
@@ -272,6 +317,17 @@ describe('a peer that misbehaves', () => {
     await world.clock.advance(3_600_000);
     await peerOf(world, b, 'later');
     expect(us.addresses()).toEqual([b.address]);
+  });
+
+  it('is not let back in after a ban by a second connection that waits', async () => {
+    const world = new World();
+    const us = await world.start('us', a);
+    await peerOf(world);
+    const second = await peerOf(world, b, 'second');
+    us.network.offend(upOf(us), 'SIGNED_FALSEHOOD', 'sealed an invalid block');
+    await world.moment();
+    expect(us.addresses()).toEqual([]);
+    expect(second.last('BYE').code).toBe('NOT_ALLOWED');
   });
 
   it('is neither dropped nor banned while it is the last authority', async () => {

@@ -108,6 +108,15 @@ describe.each(kinds)('%s', (kind, transportOf) => {
     await expect(transport.dial({ host: 'no-such-host.invalid', port: 1 }, 5000)).rejects.toThrow();
   });
 
+  it('closes a listener although somebody has connected and says nothing', async () => {
+    const listener = await transportOf(key(0)).listen(loopback, () => {});
+    const socket = connectPlain({ host: '127.0.0.1', port: listener.port });
+    socket.on('error', () => {});
+    await new Promise((resolve) => socket.once('connect', resolve));
+    await listener.close();
+    socket.destroy();
+  });
+
   it('carries two networks, whose connection ends in order', async () => {
     const parties = [key(0), key(1)].map((who) => ({ who, ups: [] as string[], got: [] as string[] }));
     const [one, two] = await Promise.all(
