@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import { isLoopback } from '../src/api/hosts.js';
 import { type HttpServer, startHttp } from '../src/api/server.js';
-import { type Config, ConfigError, loadConfig } from '../src/config/config.js';
+import { type Config, ConfigError } from '../src/config/config.js';
 import { type Account, accountDirectory } from '../src/keys/account.js';
 import { Daemon } from '../src/node/daemon.js';
 import type { Role } from '../src/node/face.js';
@@ -12,11 +12,12 @@ import type { Log } from '../src/node/log.js';
 import type { Endpoint } from '../src/ports/transport.js';
 import { openAccount } from './lib/account.js';
 import { AGENT } from './lib/agent.js';
+import { type ConfigArguments, commandConfig, withConfigOption } from './lib/config.js';
 import { createLog } from './lib/logger.js';
 import { showProgress } from './lib/progress-bar.js';
+import { untilSignal } from './lib/signals.js';
 
-interface CnodeArguments {
-  readonly config: string;
+interface CnodeArguments extends ConfigArguments {
   readonly port: number | undefined;
   readonly type: Role;
   readonly 'http-port': number | undefined;
@@ -37,13 +38,7 @@ const cnode: CommandModule<object, CnodeArguments> = {
 export default cnode;
 
 function builder(yargs: Argv<object>): Argv<CnodeArguments> {
-  return yargs
-    .option('config', {
-      alias: 'c',
-      type: 'string',
-      default: 'ccoin.json',
-      describe: 'the configuration file',
-    })
+  return withConfigOption(yargs)
     .option('port', { alias: 'p', type: 'number', describe: 'the port for other nodes; 0 takes a free one' })
     .option('type', {
       alias: 't',
@@ -66,15 +61,10 @@ function builder(yargs: Argv<object>): Argv<CnodeArguments> {
 }
 
 async function handler(args: ArgumentsCamelCase<CnodeArguments>): Promise<void> {
-  const config = await loadConfig(args.config, process.env, {
-    'p2p.port': args.port,
-    'http.port': args.httpPort,
-  });
+  const config = await commandConfig(args, { 'p2p.port': args.port, 'http.port': args.httpPort });
   const log = createLog(config.log.level, config.log.pretty);
   const account = await openAccount(config, args.passphraseFile);
-  const stopping = new Promise<void>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
-  });
+  const stopping = untilSignal().then(() => undefined);
   let failed: (error: Error) => void = () => {};
   const failure = new Promise<Error>((resolve) => {
     failed = resolve;
