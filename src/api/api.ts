@@ -2,12 +2,7 @@
  * The HTTP API of a node: every route at `/` and under `/{address of the node}/`, with or without a trailing slash.
  * It sees nothing of the node but its public face. Tested without a socket, through `inject()`.
  */
-import Fastify, {
-  type FastifyBaseLogger,
-  type FastifyInstance,
-  type FastifyReply,
-  LogController,
-} from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import type { NodeFace } from '../node/face.js';
 import type { Address } from '../protocol/bytes.js';
 import { BlockTexts } from './block-texts.js';
@@ -17,7 +12,7 @@ import { FinalEvents } from './final-events.js';
 import { type After, FinalWaiters } from './final-waiters.js';
 import { isLocalHostHeader } from './hosts.js';
 import { type ApiLimits, DEFAULT_LIMITS } from './limits.js';
-import type { Route, RouteContext } from './route.js';
+import type { OnFailure, Route, RouteContext } from './route.js';
 import { routes } from './routes/index.js';
 import { ajvOptions, violationError } from './validation.js';
 
@@ -27,7 +22,8 @@ export interface ApiOptions {
   readonly limits?: Partial<ApiLimits>;
   /** Answers only requests whose Host is localhost or an IP address: for a node that listens on loopback. */
   readonly localHostsOnly?: boolean;
-  readonly log?: FastifyBaseLogger;
+  /** Told of failures of the node's own, of which the caller sees only INTERNAL. */
+  readonly onFailure?: OnFailure;
   /** How waiting requests time out; setTimeout unless told otherwise. */
   readonly after?: After;
 }
@@ -40,8 +36,10 @@ const KEEP_ALIVE_MS = 10_000;
 export function createApi(face: NodeFace, options: ApiOptions = {}): FastifyInstance {
   const limits: ApiLimits = { ...DEFAULT_LIMITS, ...options.limits };
   const after = options.after ?? realAfter;
+  const onFailure = options.onFailure ?? (() => {});
   const context: RouteContext = {
     face,
+    onFailure,
     limits,
     token: options.token,
     waiters: new FinalWaiters(face, limits.waiters, after),
@@ -49,8 +47,7 @@ export function createApi(face: NodeFace, options: ApiOptions = {}): FastifyInst
     blockTexts: new BlockTexts(face, limits.blockCacheChars),
   };
   const app: FastifyInstance = Fastify({
-    ...(options.log === undefined ? {} : { loggerInstance: options.log }),
-    logController: new LogController({ disableRequestLogging: true }),
+    logger: false,
     routerOptions: { ignoreTrailingSlash: true },
     rewriteUrl: (request) => withoutPrefix(request.url ?? '/', face.address),
     frameworkErrors: (error, _, reply) => answerProblem(reply, error),
@@ -64,7 +61,7 @@ export function createApi(face: NodeFace, options: ApiOptions = {}): FastifyInst
   // Answers are written as they are: a serialiser made from a schema would silently drop what the schema forgot.
   app.setSerializerCompiler(() => (value) => JSON.stringify(value));
   takeJsonOnly(app, limits);
-  answerErrors(app);
+  answerErrors(app, onFailure);
   addGuards(app, options.localHostsOnly ?? false);
   addRoutes(app, routes(context));
   app.addHook('preClose', async () => {
@@ -94,11 +91,10 @@ function takeJsonOnly(app: FastifyInstance, { jsonDepth }: ApiLimits): void {
   });
 }
 
-function answerErrors(app: FastifyInstance): void {
+function answerErrors(app: FastifyInstance, onFailure: OnFailure): void {
   app.setErrorHandler((error, request, reply) => {
     const { status } = answerProblem(reply, error);
-    if (status === 500)
-      request.log.error({ error, method: request.method, url: request.url }, 'a request failed');
+    if (status === 500) onFailure(error, `${request.method} ${request.originalUrl}`);
   });
   app.setNotFoundHandler(() => {
     throw new Error('unknown routes are answered before their bodies are read');

@@ -23,6 +23,9 @@ export interface Route {
   readonly handler: (request: FastifyRequest, reply: FastifyReply) => unknown;
 }
 
+/** Hears of a failure of our own: what was thrown, and the method and URL it happened at. */
+export type OnFailure = (error: unknown, request: string) => void;
+
 /** What the routes work with. */
 export interface RouteContext {
   readonly face: NodeFace;
@@ -32,6 +35,7 @@ export interface RouteContext {
   readonly waiters: FinalWaiters;
   readonly events: FinalEvents;
   readonly blockTexts: BlockTexts;
+  readonly onFailure: OnFailure;
 }
 
 /** A validated query string as numbers and texts: `limit` always stands, by its default. */

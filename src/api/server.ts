@@ -1,9 +1,9 @@
 /** The API on a socket. */
 import type { AddressInfo } from 'node:net';
-import type { FastifyBaseLogger } from 'fastify';
 import type { NodeFace } from '../node/face.js';
 import { createApi } from './api.js';
 import { isLoopback } from './hosts.js';
+import type { OnFailure } from './route.js';
 import { loadOrCreateToken } from './token.js';
 
 export interface HttpOptions {
@@ -12,7 +12,8 @@ export interface HttpOptions {
   readonly port: number;
   /** Where the bearer token is kept; without it the node signs no transfers for others. */
   readonly tokenFile?: string;
-  readonly log?: FastifyBaseLogger;
+  /** Told of failures of the node's own, for its log. */
+  readonly onFailure?: OnFailure;
 }
 
 export interface HttpServer {
@@ -30,12 +31,12 @@ const MAX_CONNECTIONS = 2_048;
  * @throws Error, in one sentence, if the port is taken, the address is not ours, or the token file cannot be used
  */
 export async function startHttp(face: NodeFace, options: HttpOptions): Promise<HttpServer> {
-  const { host, port, tokenFile, log } = options;
+  const { host, port, tokenFile, onFailure } = options;
   const token = tokenFile === undefined ? undefined : await loadOrCreateToken(tokenFile);
   const app = createApi(face, {
     localHostsOnly: isLoopback(host),
     ...(token === undefined ? {} : { token }),
-    ...(log === undefined ? {} : { log }),
+    ...(onFailure === undefined ? {} : { onFailure }),
   });
   app.server.maxConnections = MAX_CONNECTIONS;
   try {

@@ -39,7 +39,7 @@ export function blockRoutes(context: RouteContext): Route[] {
   ];
 }
 
-function blockHandler({ face, limits, blockTexts }: RouteContext): Route['handler'] {
+function blockHandler({ face, limits, blockTexts, onFailure }: RouteContext): Route['handler'] {
   let stateStreams = 0;
 
   async function asWire(reference: Reference) {
@@ -56,6 +56,8 @@ function blockHandler({ face, limits, blockTexts }: RouteContext): Route['handle
     stateStreams++;
     const stream = Readable.from(blockTexts.withAllAccounts(final), { objectMode: false });
     stream.once('close', () => stateStreams--);
+    // The answer has begun by then: the caller sees it break off, not why.
+    stream.once('error', (error) => onFailure(error, `GET /blk/${reference}?state=all`));
     return reply.type(JSON_TYPE).send(stream);
   }
 

@@ -89,11 +89,14 @@ describe('the node', () => {
   });
 
   it('answers a failure of its own with 500 and nothing of its inside', async () => {
-    const { get, face } = testApi();
+    const failures: unknown[] = [];
+    const { get, face } = testApi({ onFailure: (...failure) => failures.push(failure) });
     face.failure = new Error('secret inside');
-    const response = await get('/status');
+    const response = await get('/status/');
     refusalOf(response, 500, 'INTERNAL');
     expect(response.body).not.toContain('secret');
+    await get('/nothing');
+    expect(failures).toEqual([[face.failure, 'GET /status/']]);
   });
 });
 
@@ -167,6 +170,22 @@ describe('blocks', () => {
     release();
     expect((await first).statusCode).toBe(200);
     await expect.poll(async () => (await get('/blk/2?state=all')).statusCode).toBe(200);
+  });
+
+  it('state=all that fails midway breaks off, and never looks whole', async () => {
+    const failures: unknown[] = [];
+    const { app, face } = testApi({ onFailure: (error) => failures.push(error) });
+    const failure = new Error('the disk broke');
+    face.accountsAt = async function* () {
+      for (let i = 0; i < 1_000; i++) yield [testKey(0).address, { nonce: i, balance: 0, stake: 0 }];
+      throw failure;
+    };
+    await app.listen({ port: 0, host: '127.0.0.1' });
+    const { port } = app.server.address() as AddressInfo;
+    const response = await fetch(`http://127.0.0.1:${port}/blk/4?state=all`);
+    await expect(response.text()).rejects.toThrow();
+    expect(failures).toEqual([failure]);
+    await app.close();
   });
 
   it('are written once and then kept, within a bound', async () => {
