@@ -268,7 +268,6 @@ export class Mempool {
     for (const victim of evicted) this.#depart(victim, dropped('evicted', 'the pool was full'), nowMs);
     this.#entries.set(transaction.id, entry);
     this.#wires.add(transaction.wireHash);
-    this.#dropped.forget(transaction.id);
     return entry;
   }
 

@@ -187,6 +187,15 @@ describe('mempool: full', () => {
     expect(pool.get(cheap.id)).toBeDefined();
   });
 
+  it('gives up the last to come of those that pay the same', () => {
+    pool = poolOf({ maxTransactions: 3 });
+    const first = tx(ada, 0, 1);
+    const last = tx(bob, 0, 1);
+    for (const transaction of [first, last, tx(cy, 0, 2)]) add(transaction);
+    expect(add(tx(dee, 0, 2))).toBe('ready');
+    expect([first, last].map(reasonOf)).toEqual(['ready', 'evicted']);
+  });
+
   it('gives up what waits before what is ready, however dear', () => {
     pool = poolOf({ maxTransactions: 2 });
     const waiting = tx(ada, 1, 500);
