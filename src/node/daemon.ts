@@ -2,7 +2,6 @@
  * A node as a process: opens its databases, finds its genesis, joins the discovery service, and runs until it is told to
  * stop or cannot go on. The edge where the real clock, disk, network and threads come in.
  */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DiscoveryClient } from '../discovery/client.js';
 import { DiscoveryLoop } from '../discovery/loop.js';
@@ -29,6 +28,7 @@ import { DiskGuard } from '../storage/disk-guard.js';
 import { openLevelStore } from '../storage/level-store.js';
 import type { NodeFace, Role } from './face.js';
 import { fetchGenesis } from './fetch-genesis.js';
+import { GENESIS_FILE, readGenesisFile } from './genesis-file.js';
 import type { Log } from './log.js';
 import { Node } from './node.js';
 import { PublicFace } from './public-face.js';
@@ -36,9 +36,9 @@ import { systemClock } from './system-clock.js';
 import { systemRandom } from './system-random.js';
 import { ThreadWorker } from './thread-worker.js';
 
-/** Where `initc` leaves the genesis block of an account, below the account's directory. */
-export const GENESIS_FILE = 'genesis.block';
 const CHECK_DISK_EVERY_MS = 5_000;
+/** Blocks follow each other faster than a disk fills up: one look at it serves those of so long. */
+const DISK_CHECK_FRESH_MS = 1_000;
 /** The longest that a timer of the system can be set to. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -116,6 +116,8 @@ async function begin(
   const open = async (directory: string): Promise<Store> => {
     const store = await openLevelStore(directory);
     closers.push(() => store.close());
+    for (const what of store.droppedAtOpen)
+      log('warn', { directory }, `a crash or damage cut the database's log: ${what}`);
     return store;
   };
   const worker = new ThreadWorker();
@@ -135,7 +137,12 @@ async function begin(
   const signerRecord = await open(signerDirectory(basePath, account.address, genesis.block.id));
   const node = await Node.open(
     { ...ports, chain, signerRecord },
-    { ...options, genesisBlock, checkDisk: () => disk.check(), onFailure: fail },
+    {
+      ...options,
+      genesisBlock,
+      checkDisk: atMostEvery(DISK_CHECK_FRESH_MS, () => disk.check()),
+      onFailure: fail,
+    },
   );
   closers.push(() => node.stop());
   const port = await node.start();
@@ -159,7 +166,7 @@ async function obtainGenesis(options: DaemonOptions, ports: EdgePorts, chain: St
   const { basePath, account, pinnedGenesisId, log } = options;
   const file = join(accountDirectory(basePath, account.address), GENESIS_FILE);
   const known =
-    (await readFile(file).catch(undefinedIfMissing)) ??
+    (await readGenesisFile(basePath, account.address))?.block.wire ??
     (await ChainStore.open(chain))?.blockBytes(GENESIS_NUMBER)?.block;
   if (known !== undefined) {
     const { block } = readGenesisBlock(known);
@@ -233,6 +240,16 @@ function watchDisk(disk: DiskGuard, fail: (error: Error) => void): NodeJS.Timeou
   return setInterval(() => disk.check().catch(fail), CHECK_DISK_EVERY_MS);
 }
 
+function atMostEvery(periodMs: number, check: () => Promise<void>): () => Promise<void> {
+  let checkedMs = Number.NEGATIVE_INFINITY;
+  return async () => {
+    const nowMs = systemClock.monotonic();
+    if (nowMs - checkedMs < periodMs) return;
+    await check();
+    checkedMs = nowMs;
+  };
+}
+
 function once(call: (error: Error) => void): (error: Error) => void {
   let called = false;
   return (error) => {
@@ -240,9 +257,4 @@ function once(call: (error: Error) => void): (error: Error) => void {
     called = true;
     call(error);
   };
-}
-
-function undefinedIfMissing(error: NodeJS.ErrnoException): undefined {
-  if (error.code === 'ENOENT') return undefined;
-  throw error;
 }

@@ -21,8 +21,13 @@ test('ccoin.example.json has every key, and is accepted', async () => {
 test('docs/configuration.md has the table', async () => {
   const text = await readFile(join(ROOT, 'docs/configuration.md'), 'utf8');
   const table = text.split('\n').filter((line) => line.startsWith('|'));
-  expect(table).toEqual(tableOfSettings());
+  expect(table.map(unpadded)).toEqual(tableOfSettings().map(unpadded));
 });
+
+/** How wide columns are made to look is nobody's business but the reader's. */
+function unpadded(line: string): string {
+  return line.replace(/ +/g, ' ').replace(/-{3,}/g, '---');
+}
 
 /** The lines of the table. */
 function tableOfSettings(): string[] {
