@@ -286,6 +286,12 @@ class Node {
     this.#life++;
   }
 
+  /** Between signing, the disk and the network, where it hurts most. */
+  #crashAround(slow: () => void): void {
+    if (this.#world.chance.chance(0.7)) slow();
+    this.#world.crash(this);
+  }
+
   /** Not only crashes stop a node from acting: sync does too. */
   pause(durationMs: number): void {
     this.#input({ type: 'acting', acting: false });
@@ -376,6 +382,7 @@ class Node {
       if (slow === undefined) continue;
       this.#busy = true;
       return this.#later(this.#world.chance.below(20), () => {
+        if (this.#world.isStruck()) return this.#crashAround(slow);
         slow();
         this.#drain();
       });
@@ -542,6 +549,7 @@ export class Network {
   readonly #bad = new Set<Hash>();
   readonly #loss: number;
   readonly #crashes: number;
+  readonly #strikes: number;
   #blocks = 0;
 
   constructor(seed: number, Core: CoreClass = Consensus) {
@@ -557,6 +565,7 @@ export class Network {
     this.judge = new Judge(this.authorities, new Set(this.nodes.keys()));
     this.#loss = chance.pick([0, 0.05, 0.3]) ?? 0;
     this.#crashes = chance.pick([0, 3, 12]) ?? 0;
+    this.#strikes = chance.pick([0, 0.01, 0.05]) ?? 0;
   }
 
   get isFaulty(): boolean {
@@ -598,6 +607,19 @@ export class Network {
     }
   }
 
+  /** Whether an authority crashes at this very step of its work. */
+  isStruck(): boolean {
+    return this.isFaulty && this.chance.chance(this.#strikes);
+  }
+
+  crash(victim: Node): void {
+    if (!victim.alive) return;
+    victim.crash();
+    this.agenda.after(this.chance.below(this.chance.pick([50, 3_000, 20_000]) ?? 0), () => {
+      if (!victim.alive) victim.start();
+    });
+  }
+
   /** @throws Violation if anything was said or done that must not, or the network halts */
   run(): Outcome {
     for (const node of this.nodes.values()) this.agenda.after(this.chance.below(2000), () => node.start());
@@ -625,17 +647,11 @@ export class Network {
     return 3_000 + this.chance.below(FAULTS_UNTIL_MS - 4_000);
   }
 
-  /** One crashes, or all in the same moment; they come back when the rest is over or long before. */
+  /** One crashes, or all in the same moment. */
   #crashSome(): void {
     const all = [...this.nodes.values()];
     const victims = this.chance.chance(0.3) ? all : [this.chance.pick(all)];
-    for (const victim of victims) {
-      if (victim?.alive !== true) continue;
-      victim.crash();
-      this.agenda.after(this.chance.below(this.chance.pick([50, 3_000, 20_000]) ?? 0), () => {
-        if (!victim.alive) victim.start();
-      });
-    }
+    for (const victim of victims) if (victim !== undefined) this.crash(victim);
   }
 
   #pauseOne(): void {

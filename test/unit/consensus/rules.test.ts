@@ -602,6 +602,13 @@ describe('own word kept', () => {
     });
   }
 
+  it('a restart resumes in the round of the last word, not in round 0', () => {
+    const bench = inRound(2);
+    bench.fire('propose');
+    const again = bench.restart({ due: false });
+    expect(again.core).toMatchObject({ round: 2, currentStep: 'prevote' });
+  });
+
   it('a proposal that was persisted but not sent goes out by ADR, and is prevoted after the restart', () => {
     const bench = new Bench({ self: 0 });
     bench.do({ type: 'built', height: H, round: 0, block: v });
@@ -673,6 +680,17 @@ describe('own word kept', () => {
     for (const messages of [record.messages, [...record.messages].reverse()]) {
       expect(shown(bench.restart({ record: { ...record, messages } }).core.missing([]))).toBe(3);
     }
+  });
+
+  it('a second vote for a proposed block counts after a restart, in whatever order stored', () => {
+    const bench = new Bench({ self: 3 });
+    bench.hear(propose(H, 0, v, null), ...prevotes(H, 0, null, 2), ...prevotes(H, 0, v, 2));
+    bench.hear(...prevotes(H, 0, null, 0));
+    bench.fire('prevote');
+    const { record } = bench;
+    if (record === null) throw new Error('nothing was persisted');
+    const reversed = { ...record, messages: [...record.messages].reverse() };
+    expect(bench.restart({ record: reversed }).core.missing([])).toHaveLength(record.messages.length);
   });
 
   it('a record without the block of its lock, or of another height, stops loudly', () => {
@@ -975,6 +993,17 @@ describe('repair', () => {
     for (let i = 0; i < 2; i++) behind.repair(...full.core.missing(behind.core.holds()));
     expect(behind.core.round).toBe(5);
     expect(full.core.missing(behind.core.holds())).toEqual([]);
+  });
+
+  it('takes proposals in first, in whatever order they come, as second votes count for known blocks', () => {
+    const bench = new Bench({ self: 3, acting: false });
+    bench.repair(
+      ...prevotes(H, 0, v, 0),
+      ...prevotes(H, 0, null, 2),
+      ...prevotes(H, 0, v, 2),
+      propose(H, 0, v, null),
+    );
+    expect(bench.core.missing([])).toHaveLength(4);
   });
 
   it('of another height is nothing to us', () => {
