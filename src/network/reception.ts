@@ -338,15 +338,14 @@ export class Reception {
 
   /** Whether a connection to it is up, or one that we dialed about to be. */
   #older(address: Address): boolean {
-    return this.peers.has(address) || this.#confirming(address) !== undefined;
+    return this.peers.has(address) || this.#confirming(address);
   }
 
-  #confirming(address: Address): Meeting | undefined {
-    for (const meeting of this.#meetings) {
-      const { phase, peer, link } = meeting;
-      if (phase === 'confirming' && peer?.address === address && !link.closed) return meeting;
+  #confirming(address: Address): boolean {
+    for (const { phase, peer, link } of this.#meetings) {
+      if (phase === 'confirming' && peer?.address === address && !link.closed) return true;
     }
-    return undefined;
+    return false;
   }
 
   #whole(meeting: Meeting, acquaintance: Acquaintance): void {
@@ -381,11 +380,10 @@ export class Reception {
       older.ping(this.#events.nextRequestId());
       return;
     }
-    const crossing = this.#confirming(peer.address);
-    if (crossing !== undefined && this.#ports.signer.address < peer.address) {
+    // Where ours is the higher address, the other side refuses the connection that we dialed by this same rule.
+    if (this.#ports.signer.address < peer.address && this.#confirming(peer.address)) {
       return meeting.link.bye('DUPLICATE', 'a connection of ours to you is being made');
     }
-    crossing?.link.bye('DUPLICATE', 'your connection to me stays');
     this.#admit(meeting, peer);
   }
 

@@ -151,7 +151,9 @@ describe('of several connections between the same two', () => {
     const world = new World();
     const us = await world.start('us', a);
     const older = await peerOf(world);
+    const pings = older.count('PNG');
     const newer = await peerOf(world, b, 'elsewhere');
+    expect(older.count('PNG')).toBe(pings + 1);
     older.send({ type: 'PON', request_id: older.last('PNG').request_id, time: 0 });
     await world.moment();
     expect(newer.last('BYE').code).toBe('DUPLICATE');
