@@ -2,11 +2,7 @@
  * X.509 certificates for `p2p.tls`: self-signed, made from the account's own key. Nobody vouches for them and nothing
  * in them is believed but the key, whose hash is the peer's address. TLS 1.3 proves that the peer holds it.
  */
-import type { X509Certificate } from 'node:crypto';
 import forge from 'node-forge';
-import type { Address } from '../protocol/bytes.js';
-import { ProtocolError } from '../protocol/errors.js';
-import { addressOf, assertPublicKey } from '../protocol/keys.js';
 import type { Account } from './account.js';
 
 /** RFC 5280 section 4.1.2.5: no well-defined expiration. Who may connect is decided by address, not by date. */
@@ -41,18 +37,4 @@ export function tlsCredentials({ address, privateKey }: Account): TlsCredentials
   ]);
   certificate.sign(key, forge.md.sha256.create());
   return { certificate: forge.pki.certificateToPem(certificate), privateKey: pem };
-}
-
-/** The address that a peer's certificate proves, or undefined if its key is none of ours. */
-export function certifiedAddress(certificate: X509Certificate): Address | undefined {
-  try {
-    const publicKey = certificate.publicKey.export({ type: 'pkcs1', format: 'der' });
-    assertPublicKey(publicKey);
-    return addressOf(publicKey);
-  } catch (error) {
-    // Not an RSA key, which node:crypto says with an error code, or not one that the protocol takes.
-    if (error instanceof ProtocolError || (error as NodeJS.ErrnoException).code !== undefined)
-      return undefined;
-    throw error;
-  }
 }
