@@ -9,12 +9,13 @@ import { type Account, accountDirectory } from '../src/keys/account.js';
 import { Daemon } from '../src/node/daemon.js';
 import type { Role } from '../src/node/face.js';
 import type { Log } from '../src/node/log.js';
+import { ProgressBar } from '../src/node/progress-bar.js';
 import type { Endpoint } from '../src/ports/transport.js';
+import type { SyncProgress } from '../src/sync/progress.js';
 import { openAccount } from './lib/account.js';
 import { AGENT } from './lib/agent.js';
 import { type ConfigArguments, commandConfig, withConfigOption } from './lib/config.js';
 import { createLog } from './lib/logger.js';
-import { showProgress } from './lib/progress-bar.js';
 import { untilSignal } from './lib/signals.js';
 
 interface CnodeArguments extends ConfigArguments {
@@ -27,6 +28,7 @@ interface CnodeArguments extends ConfigArguments {
 }
 
 const TOKEN_FILE = 'http.token';
+const PROGRESS_EVERY_MS = 500;
 
 const cnode: CommandModule<object, CnodeArguments> = {
   command: 'cnode',
@@ -89,7 +91,7 @@ async function handler(args: ArgumentsCamelCase<CnodeArguments>): Promise<void> 
     if (args.pidfile !== undefined) await writeFile(args.pidfile, `${process.pid}\n`);
     const progress = showProgress(daemon.node);
     error = (await Promise.race([stopping, failure])) ?? undefined;
-    progress.stop();
+    clearInterval(progress);
   } finally {
     log('info', { event: 'stopping' }, 'stopping');
     await http?.close();
@@ -144,4 +146,11 @@ function warnIfExposed({ p2p }: Config, log: Log): void {
 
 function hostInUrl(host: string): string {
   return host.includes(':') ? `[${host}]` : host;
+}
+
+/** A bar while the node syncs, where there is a terminal; the log says it every few seconds anyway. */
+function showProgress(node: { readonly syncProgress: SyncProgress | null }): NodeJS.Timeout | undefined {
+  if (process.stderr.isTTY !== true) return undefined;
+  const bar = new ProgressBar(process.stderr);
+  return setInterval(() => bar.show(node.syncProgress), PROGRESS_EVERY_MS);
 }

@@ -9,7 +9,7 @@ import type { StateReader } from '../ledger/state-reader.js';
 import type { Worker } from '../ports/worker.js';
 import type { AuthoritySet } from '../protocol/authorities.js';
 import { type Block, decodeBlock, type Header } from '../protocol/block.js';
-import type { Address, Hash } from '../protocol/bytes.js';
+import { type Address, equalBytes, type Hash } from '../protocol/bytes.js';
 import { type Certificate, certificateChecks, decodeCertificate } from '../protocol/certificate.js';
 import { ProtocolError } from '../protocol/errors.js';
 import type { Account } from '../protocol/state.js';
@@ -28,13 +28,16 @@ export interface Head {
 
 /** A block executed on the head, ready to be committed. */
 interface Prepared {
+  /** The block's wire form: its id covers neither the seal nor, before hash_txns is compared, the transactions. */
+  readonly wire: Uint8Array;
   readonly execution: Execution;
   readonly update: TreeUpdate;
 }
 
 /** A block in the making; to be adopted or its update discarded. */
-export interface Draft extends Selection, Prepared {
+export interface Draft extends Selection {
   readonly parent: Head;
+  readonly update: TreeUpdate;
 }
 
 export interface Committed {
@@ -101,7 +104,7 @@ export class Chain implements StateReader {
   /** Null if the block is valid on the head, and then it is ready to be committed; undefined if the head moved. */
   async validate(block: Block): Promise<ProtocolError | null | undefined> {
     const head = this.#head;
-    if (this.#prepared.has(block.id)) return null;
+    if (this.#isPrepared(block)) return null;
     const error = checkBlock(block, head, this.authorities, this.rules);
     if (error !== null) return error;
     const checks = blockSignatureChecks(block, this, this.authorities, this.rules, this.#isVerified);
@@ -122,7 +125,7 @@ export class Chain implements StateReader {
   /** Takes our own finished block as checked: it was built from `draft`, which is ours. */
   adopt(block: Block, draft: Draft): void {
     if (draft.parent !== this.#head || this.#prepared.has(block.id)) draft.update.discard();
-    else this.#prepared.set(block.id, draft);
+    else this.#prepared.set(block.id, { ...draft, wire: block.wire });
   }
 
   /**
@@ -182,7 +185,13 @@ export class Chain implements StateReader {
     return result;
   }
 
+  #isPrepared(block: Block): boolean {
+    const prepared = this.#prepared.get(block.id);
+    return prepared !== undefined && equalBytes(prepared.wire, block.wire);
+  }
+
   #prepare(block: Block): ProtocolError | null {
+    // Of a checked block the transactions are those that its id names, so another seal changes nothing here.
     if (this.#prepared.has(block.id)) return null;
     const execution = executeBlock(this, block.transactions, block.header.coinbase, this.rules);
     if (execution instanceof ProtocolError) return execution;
@@ -192,7 +201,7 @@ export class Chain implements StateReader {
       update.discard();
       return error;
     }
-    this.#prepared.set(block.id, { execution, update });
+    this.#prepared.set(block.id, { wire: block.wire, execution, update });
     return null;
   }
 
@@ -217,6 +226,6 @@ export class Chain implements StateReader {
   #executeAgain(block: Block): Prepared {
     const execution = executeBlock(this, block.transactions, block.header.coinbase, this.rules);
     if (execution instanceof ProtocolError) throw execution;
-    return { execution, update: this.#tree.update(execution.changes) };
+    return { wire: block.wire, execution, update: this.#tree.update(execution.changes) };
   }
 }

@@ -3,44 +3,29 @@
  * here as a message of a peer, an order of the API, or a timer, and is handed to the part that decides about it. The
  * same code runs in production and in simulation; only the ports differ.
  */
-import type { SignerRecord, SignerState } from '../consensus/effects.js';
-import type { Evidence } from '../consensus/height-log.js';
 import { leaderOf } from '../consensus/leader.js';
-import { blockIdOfMessage, type ConsensusMessage, isProposal, kindOf } from '../consensus/message.js';
-import { checkClock } from '../ledger/check-block.js';
 import { rulesOf } from '../ledger/rules.js';
 import { MEMPOOL_LIMITS } from '../mempool/limits.js';
 import { Mempool } from '../mempool/mempool.js';
 import { Network } from '../network/network.js';
 import { type Offence, offenceOf } from '../network/offences.js';
 import type { Peer } from '../network/peer.js';
-import type { Clock, Timer } from '../ports/clock.js';
-import type { Random } from '../ports/random.js';
-import type { Signer } from '../ports/signer.js';
-import type { Store } from '../ports/store.js';
-import type { Endpoint, Transport } from '../ports/transport.js';
-import type { Worker } from '../ports/worker.js';
+import type { Timer } from '../ports/clock.js';
 import type { AuthoritySet } from '../protocol/authorities.js';
-import { type Block, decodeBlock } from '../protocol/block.js';
-import { type Address, fromHex, type Hash } from '../protocol/bytes.js';
-import { authoritiesOf, type GenesisConfig, readGenesisBlock } from '../protocol/genesis.js';
+import type { Address, Hash } from '../protocol/bytes.js';
+import type { GenesisConfig } from '../protocol/genesis.js';
 import type { Message } from '../protocol/messages.js';
-import { StateTree } from '../protocol/state-tree.js';
-import { decodeProposal, decodeVote } from '../protocol/vote.js';
-import { ChainStore } from '../storage/chain-store.js';
+import type { ChainStore } from '../storage/chain-store.js';
 import { EvidenceStore } from '../storage/evidence.js';
-import { SignerRecordStore } from '../storage/signer-record.js';
+import type { SignerRecordStore } from '../storage/signer-record.js';
 import type { SyncProgress } from '../sync/progress.js';
 import { Sync, type SyncOffence } from '../sync/sync.js';
-import { buildBlock } from './block-builder.js';
 import { Chain, type Committed } from './chain.js';
-import { ConsensusDriver } from './consensus-driver.js';
-import { ConsensusIntake } from './consensus-intake.js';
-import { dueInMs } from './due.js';
+import { ConsensusService } from './consensus-service.js';
 import type { BlockFinality, Phase, Role } from './face.js';
-import type { Log } from './log.js';
+import type { NodeOptions, NodePorts } from './node-options.js';
+import { type Opened, openStores } from './open-stores.js';
 import { Reader } from './reader.js';
-import { RoundRepair } from './round-repair.js';
 import { SignatureCache } from './signature-cache.js';
 import { findOwnMark, SigningPermission } from './signing-permission.js';
 import { TransactionGossip } from './transaction-gossip.js';
@@ -53,39 +38,6 @@ const SYNC_OFFENCES: Readonly<Record<SyncOffence, Offence>> = {
   'bad-answer': 'UNEXPECTED_MESSAGE',
   slow: 'NO_ANSWER',
 };
-
-export interface NodePorts {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly transport: Transport;
-  readonly worker: Worker;
-  readonly signer: Signer;
-  /** The chain's database. */
-  readonly chain: Store;
-  /** The signer's record: a store apart from the chain's (section 8). */
-  readonly signerRecord: Store;
-}
-
-export interface NodeOptions {
-  /** The genesis block's wire form. */
-  readonly genesisBlock: Uint8Array;
-  /** What the node wants to be; one that is no authority runs on as basic. */
-  readonly role: Role;
-  /** Name and version, for peers and people. */
-  readonly agent: string;
-  readonly listen: Endpoint;
-  readonly advertise: Endpoint | null;
-  readonly peers: readonly Endpoint[];
-  readonly allow: readonly Address[];
-  readonly maxInbound: number;
-  /** Sign although the own record is lost (section 8); nothing at the height then current. */
-  readonly acceptLostRecord: boolean;
-  readonly log: Log;
-  /** Rejects when the disk is nearly full: asked before each block is written. */
-  readonly checkDisk: () => Promise<void>;
-  /** The node cannot go on: it is to be stopped, and the process to end with an error. */
-  readonly onFailure: (error: Error) => void;
-}
 
 export class Node {
   readonly genesis: GenesisConfig;
@@ -102,23 +54,17 @@ export class Node {
   readonly #options: NodeOptions;
   readonly #authorities: AuthoritySet;
   readonly #network: Network;
-  readonly #driver: ConsensusDriver;
-  readonly #consensusIntake: ConsensusIntake;
-  readonly #repair: RoundRepair;
+  readonly #consensus: ConsensusService;
   readonly #gossip: TransactionGossip;
   readonly #sync: Sync;
   readonly #store: ChainStore;
   readonly #evidence: EvidenceStore;
-  readonly #record: SignerRecordStore;
-  readonly #permission: SigningPermission;
   readonly #listeners = new Set<(finality: BlockFinality) => void>();
-  #dueTimer: Timer | null = null;
   #expireTimer: Timer | null = null;
   #dialTimer: Timer | null = null;
-  #dueSinceMs: number | null = null;
   #quorumLostSinceMs: number | null;
-  #refusalLogged: string | null = null;
   #stopping = false;
+  #failed = false;
 
   private constructor(ports: NodePorts, options: NodeOptions, opened: Opened) {
     const { genesis, store } = opened;
@@ -134,13 +80,6 @@ export class Node {
     this.#quorumLostSinceMs = this.startedMs;
     this.#store = store;
     this.#evidence = new EvidenceStore(ports.chain);
-    this.#record = opened.record;
-    const ownIndex = this.#authorities.indexOf(this.address) ?? -1;
-    this.#permission = new SigningPermission(
-      opened.record,
-      () => findOwnMark(store, this.address, ownIndex, this.genesisId),
-      options.acceptLostRecord,
-    );
     const verified = new SignatureCache();
     const { clock, worker } = ports;
     this.chain = new Chain(
@@ -157,21 +96,7 @@ export class Node {
     );
     this.mempool = new Mempool(MEMPOOL_LIMITS, this.chain);
     this.reader = new Reader(store, this.mempool);
-    this.#driver = this.#createDriver();
-    this.#consensusIntake = new ConsensusIntake(this.#driver, worker, this.genesisId, {
-      authorities: () => this.#authorities,
-      offend: (peer, offence, detail) =>
-        this.#offend(peer, offence === 'malformed' ? 'MALFORMED_MESSAGE' : 'BAD_VOTE', detail),
-      ahead: (peer, height) => this.#sync.claimed(peer, height),
-    });
-    this.#repair = new RoundRepair(this.#driver, this.#consensusIntake, clock, {
-      address: this.address,
-      peers: () => this.#network.peers.keys(),
-      send: (peer, message) => this.#send(peer, message),
-      giveFinal: (peer, height) => this.#giveFinal(peer, height),
-      ahead: (peer, height) => this.#sync.claimed(peer, height),
-      offerTransactions: (peer) => this.#gossip.offer(peer),
-    });
+    this.#consensus = this.#createConsensus(opened.record);
     this.#gossip = new TransactionGossip(clock, {
       send: (peer, message) => this.#send(peer, message),
       broadcast: (message, except) => this.#broadcast(message, except),
@@ -183,7 +108,7 @@ export class Node {
         status: (id) => this.reader.status(id),
         offend: (peer, code, detail) => this.#offend(peer, offenceOf(code), detail),
         gossip: (transactions, source) => this.#gossip.spread(transactions, source),
-        changed: () => this.#considerDue(),
+        changed: () => this.#consensus.considerDue(),
       },
     );
     this.#sync = this.#createSync();
@@ -195,23 +120,7 @@ export class Node {
    * @throws StorageError for a chain that is damaged or of another genesis
    */
   static async open(ports: NodePorts, options: NodeOptions): Promise<Node> {
-    const genesis = readGenesisBlock(options.genesisBlock);
-    const { block, accounts: changes, supply } = genesis;
-    const store =
-      (await ChainStore.open(ports.chain, block.id)) ??
-      (await ChainStore.initialise(ports.chain, { block, changes, supply }));
-    const tree = await StateTree.buildAsync(store.accounts());
-    store.assertStateRoot(tree.root);
-    const headBytes = store.blockBytes(store.head.number);
-    if (headBytes === undefined) throw new Error('the chain has no head');
-    return new Node(ports, options, {
-      genesis: genesis.config,
-      authorities: authoritiesOf(genesis.config),
-      store,
-      tree,
-      head: decodeBlock(headBytes.block, fromHex(block.id)),
-      record: SignerRecordStore.open(ports.signerRecord),
-    });
+    return new Node(ports, options, await openStores(ports, options.genesisBlock));
   }
 
   get phase(): Phase {
@@ -226,8 +135,8 @@ export class Node {
     return this.#sync.bestKnownHeight;
   }
 
-  get consensus(): ConsensusDriver['core'] {
-    return this.#driver.core;
+  get consensus(): ConsensusService {
+    return this.#consensus;
   }
 
   get authorities(): AuthoritySet {
@@ -240,11 +149,6 @@ export class Node {
 
   get evidence(): EvidenceStore {
     return this.#evidence;
-  }
-
-  /** How long a block has been due at this height; 0 while none is. */
-  get stalledMs(): number {
-    return this.#dueSinceMs === null ? 0 : this.#ports.clock.monotonic() - this.#dueSinceMs;
   }
 
   /** How long fewer authorities than a quorum have been connected; null for a basic node, which need not know them. */
@@ -263,10 +167,9 @@ export class Node {
         'this account is no authority of the genesis block: running as basic',
       );
     }
-    this.#enterHeight();
+    this.#consensus.start();
     const port = await this.#network.start();
     this.#sync.start();
-    this.#repair.start();
     this.#awaitDials();
     this.#expire();
     this.#countAuthorities();
@@ -277,12 +180,10 @@ export class Node {
   async stop(): Promise<void> {
     if (this.#stopping) return;
     this.#stopping = true;
-    this.#repair.stop();
+    this.#consensus.stop();
     this.#gossip.stop();
-    this.#dueTimer?.cancel();
     this.#expireTimer?.cancel();
     this.#dialTimer?.cancel();
-    this.#driver.stop();
     const synced = this.#sync.stop();
     await this.#network.stop();
     await synced;
@@ -300,39 +201,35 @@ export class Node {
     return () => this.#listeners.delete(listener);
   }
 
-  #createDriver(): ConsensusDriver {
-    const { clock, signer } = this.#ports;
-    return new ConsensusDriver(
+  #createConsensus(record: SignerRecordStore): ConsensusService {
+    const { acceptLostRecord, log, checkDisk } = this.#options;
+    const { genesis, genesisId, chain, mempool, address } = this;
+    const ownIndex = this.#authorities.indexOf(address) ?? -1;
+    const lookBack = () => findOwnMark(this.#store, address, ownIndex, genesisId);
+    const permission =
+      this.role === 'basic' ? null : new SigningPermission(record, lookBack, acceptLostRecord);
+    return new ConsensusService(
       {
-        clock,
-        signer: this.role === 'validator' ? signer : null,
-        genesisId: this.genesisId,
-        timeouts: this.genesis.consensus,
-        height: this.chain.head.header.number + 1,
-        authorities: this.#authorities,
+        ...this.#ports,
+        genesis,
+        genesisId,
+        chain,
+        mempool,
+        evidence: this.#evidence,
+        record,
+        permission,
+        log,
+        checkDisk,
       },
       {
-        validate: (block) => this.#validate(block),
-        isTimely: (block) => checkClock(block.header, clock.now()) === null,
-        build: (height, signal) =>
-          buildBlock(
-            { ...this.#ports, chain: this.chain, mempool: this.mempool, genesis: this.genesis },
-            height,
-            signal,
-          ),
-        commit: async (block, certificate) => {
-          await this.#options.checkDisk();
-          await this.chain.commit(block, certificate);
-        },
-        broadcast: (message, source) => this.#broadcast(messageOf(message), source),
-        persist: (state, messages) => this.#persist(state, messages),
-        evidence: (evidence) => this.#keepEvidence(evidence),
-        stranger: (message) =>
-          this.#options.log(
-            'error',
-            { height: message.height, round: message.round },
-            'a message signed with our key was not sent by us: another node runs with this key, or the record was lost',
-          ),
+        peers: () => this.#network.peers.keys(),
+        send: (peer, message) => this.#send(peer, message),
+        broadcast: (message, except) => this.#broadcast(message, except),
+        offend: (peer, offence, detail) =>
+          this.#offend(peer, offence === 'malformed' ? 'MALFORMED_MESSAGE' : 'BAD_VOTE', detail),
+        ahead: (peer, height) => this.#sync.claimed(peer, height),
+        giveFinal: (peer, height) => this.#giveFinal(peer, height),
+        offerTransactions: (peer) => this.#gossip.offer(peer),
         fail: (error) => this.#fail(error),
       },
     );
@@ -385,7 +282,7 @@ export class Node {
   #peerUp(peer: Peer): void {
     this.#countAuthorities();
     this.#sync.peerUp(peer.address, peer.height);
-    this.#repair.ask(peer.address);
+    this.#consensus.peerUp(peer.address);
     this.#gossip.offer(peer.address);
   }
 
@@ -394,16 +291,13 @@ export class Node {
     if (message.type === 'BLH' || message.type === 'RBH')
       from.height = Math.max(from.height, message.block_number);
     switch (message.type) {
-      case 'PRP':
-        return this.#track(this.#consensusIntake.proposal(peer, message.proposal));
-      case 'VOT':
-        return this.#track(this.#consensusIntake.vote(peer, message.vote));
       case 'TXN':
         return this.#track(this.intake.hear(peer, message.txns));
+      case 'PRP':
+      case 'VOT':
       case 'LDR':
-        return this.#repair.answer(peer, message);
       case 'ADR':
-        return this.#track(this.#repair.hear(peer, message));
+        return this.#track(this.#consensus.message(peer, message));
       case 'RBH':
       case 'BLH':
       case 'RBL':
@@ -416,48 +310,15 @@ export class Node {
   }
 
   /** Work that runs on its own; only a broken invariant of ours makes it fail. */
-  #track(work: Promise<void>): void {
-    work.catch((error: unknown) => this.#fail(error instanceof Error ? error : new Error(String(error))));
+  #track(work: Promise<void> | undefined): void {
+    work?.catch((error: unknown) => this.#fail(error instanceof Error ? error : new Error(String(error))));
   }
 
   #fail(error: Error): void {
-    if (this.#stopping) return;
+    if (this.#stopping || this.#failed) return;
+    this.#failed = true;
     this.#sync.fail(error.message);
     this.#options.onFailure(error);
-  }
-
-  async #validate(block: Block): Promise<boolean | undefined> {
-    const error = await this.chain.validate(block);
-    if (error === undefined || error === null) return error === null ? true : undefined;
-    this.#options.log('warn', { height: block.header.number, id: block.id, code: error.code }, error.message);
-    return false;
-  }
-
-  #persist(state: SignerState, messages: readonly ConsensusMessage[]): Promise<void> {
-    return this.#record.persist(
-      state,
-      messages.map((message) => ({ kind: kindOf(message), wire: message.wire })),
-    );
-  }
-
-  #keepEvidence({ authority, messages: [first, second] }: Evidence): void {
-    const address = this.#authorities.at(authority)?.address;
-    if (address === undefined) throw new Error(`evidence against authority ${authority}, which there is not`);
-    const type = (['proposal', 'prevote', 'precommit'] as const)[kindOf(second)];
-    const { height, round } = second;
-    const blocks = [blockIdOfMessage(first), blockIdOfMessage(second)];
-    this.#options.log(
-      'warn',
-      { authority: address, height, round, type, blocks },
-      'an authority signed two things',
-    );
-    const foundMs = this.#ports.clock.now();
-    const messages = [first.wire, second.wire] as const;
-    this.#track(
-      this.#evidence
-        .add({ authority: address, height, round, type, foundMs, messages })
-        .then(() => undefined),
-    );
   }
 
   /** A block became final here. */
@@ -465,16 +326,15 @@ export class Node {
     const { clock } = this.#ports;
     const { log } = this.#options;
     const { number } = block.header;
-    const nowMs = clock.monotonic();
     const finality: BlockFinality = {
       block,
       certificate,
       leader: leaderOf(this.#authorities, number, certificate.round).address,
-      finalityMs: synced ? 0 : nowMs - (this.#driver.firstProposalMs ?? nowMs),
+      finalityMs: synced ? 0 : this.#consensus.workedMs,
       synced,
     };
     this.mempool.blockApplied(block, changes.keys(), clock.now());
-    this.#enterHeight();
+    this.#consensus.enterHeight();
     this.#sync.headMoved(number);
     this.#broadcast({ type: 'BLH', request_id: 0, block_number: number, block_id: block.id }, null);
     log(
@@ -494,58 +354,10 @@ export class Node {
     for (const listener of this.#listeners) listener(finality);
   }
 
-  /** Consensus turns to the height above the head. */
-  #enterHeight(): void {
-    const height = this.chain.head.header.number + 1;
-    this.#dueTimer?.cancel();
-    this.#dueSinceMs = null;
-    this.#driver.enterHeight(height, this.#authorities, this.#recordOf(height));
-    this.#considerActing();
-    this.#considerDue();
-  }
-
-  #recordOf(height: number): SignerRecord | null {
-    const { state } = this.#record;
-    if (state === null || state.height !== height) return null;
-    const messages = this.#record
-      .messages()
-      .map(({ kind, wire }) =>
-        kind === 0 ? decodeProposal(wire, fromHex(this.genesisId)) : decodeVote(wire),
-      );
-    return { ...state, messages };
-  }
-
-  /** "No vote while catching up", none without the own record, none below what was signed already. */
-  #considerActing(): void {
-    let acting = this.role === 'validator' && this.#sync.phase === 'ready';
-    if (acting) {
-      const refusal = this.#permission.refusal(this.#driver.core.height);
-      if (refusal !== null && refusal !== this.#refusalLogged) this.#options.log('error', {}, refusal);
-      this.#refusalLogged = refusal;
-      acting = refusal === null;
-    }
-    this.#driver.input({ type: 'acting', acting });
-  }
-
-  /** Rule 2: tells consensus once a block is due at this height, now or when its time has come. */
-  #considerDue(): void {
-    if (this.#dueSinceMs !== null || this.#stopping) return;
-    const { clock } = this.#ports;
-    const { time } = this.chain.head.header;
-    const inMs = dueInMs(this.genesis.block_mining, time, this.mempool.readyCount, clock.now());
-    this.#dueTimer?.cancel();
-    if (inMs === undefined) return;
-    if (inMs > 0) {
-      this.#dueTimer = clock.after(inMs, () => this.#considerDue());
-      return;
-    }
-    this.#dueSinceMs = clock.monotonic();
-    this.#driver.input({ type: 'due', height: this.#driver.core.height });
-  }
-
   #phaseChanged(phase: Phase): void {
     this.#options.log('info', { event: 'phase', phase, head: this.chain.head.header.number }, `now ${phase}`);
-    this.#considerActing();
+    this.#consensus.setCaughtUp(phase === 'ready');
+    if (phase === 'dead' && this.#sync.failure !== null) this.#fail(new Error(this.#sync.failure));
   }
 
   #countAuthorities(): void {
@@ -595,18 +407,4 @@ export class Node {
     const peer = this.#network.peers.get(address);
     if (peer !== undefined && offence !== undefined) this.#network.offend(peer, offence, detail);
   }
-}
-
-/** What `open` found in the stores. */
-interface Opened {
-  readonly genesis: GenesisConfig;
-  readonly authorities: AuthoritySet;
-  readonly store: ChainStore;
-  readonly tree: StateTree;
-  readonly head: Block;
-  readonly record: SignerRecordStore;
-}
-
-function messageOf(message: ConsensusMessage): Message {
-  return isProposal(message) ? { type: 'PRP', proposal: message.wire } : { type: 'VOT', vote: message.wire };
 }

@@ -59,7 +59,7 @@ export class PublicFace implements NodeFace {
     const node = this.#node;
     const { authorities, mempool } = node;
     const { head } = node.chain;
-    const { height, round, currentStep: step } = node.consensus;
+    const { height, round, currentStep: step } = node.consensus.core;
     const present = node.presentAuthorities();
     return {
       address: node.address,
@@ -81,7 +81,7 @@ export class PublicFace implements NodeFace {
         authoritiesMissing: authorities.list
           .map(({ address }) => address)
           .filter((each) => !present.includes(each)),
-        stalledMs: Math.round(node.stalledMs),
+        stalledMs: Math.round(node.consensus.stalledMs),
       },
       pool: { ready: mempool.readyCount, waiting: mempool.waitingCount, bytes: mempool.bytes },
       peers: node.peers.size,
@@ -99,7 +99,7 @@ export class PublicFace implements NodeFace {
       maxBehind,
       timeoutProposeMs: node.genesis.consensus.timeout_propose_ms,
       quorumLostMs: node.quorumLostMs,
-      stalledMs: node.stalledMs,
+      stalledMs: node.consensus.stalledMs,
       peerClockOffsetsMs: [...node.peers.values()].flatMap(({ clockOffsetMs }) => clockOffsetMs ?? []),
     });
   }

@@ -6,12 +6,11 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { inlineWorker } from '../../../src/node/inline-worker.js';
-import { keySigner } from '../../../src/node/key-signer.js';
 import { packChecks, unpackChecks } from '../../../src/node/packed-checks.js';
 import { ThreadWorker } from '../../../src/node/thread-worker.js';
 import type { Worker } from '../../../src/ports/worker.js';
 import { seekNonce } from '../../../src/protocol/block.js';
-import { addressOf, type SignatureCheck, sign, verify } from '../../../src/protocol/keys.js';
+import { type SignatureCheck, sign } from '../../../src/protocol/keys.js';
 
 /** Node cannot start a thread from TypeScript: the tests use the compiled entry. */
 const THREAD = new URL('../../../dist/src/node/crypto-thread.js', import.meta.url);
@@ -160,22 +159,5 @@ describe('packed checks', () => {
       views.map((check) => Object.values(check).map((bytes) => String(new Uint8Array(bytes)))),
     );
     expect(unpackChecks(packChecks([]))).toEqual([]);
-  });
-});
-
-describe('keySigner', () => {
-  it('signs as the owner of its address', async () => {
-    const { privateKey } = keys[0] as (typeof keys)[number];
-    const signer = keySigner(privateKey);
-    expect(signer.address).toBe(addressOf(signer.publicKey));
-    const message = Buffer.from('said');
-    expect(verify({ publicKey: signer.publicKey, message, signature: await signer.sign(message) })).toBe(
-      true,
-    );
-  });
-
-  it('refuses a key that the protocol does not know', () => {
-    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 1024 });
-    expect(() => keySigner(privateKey)).toThrow('1024 bits');
   });
 });

@@ -1,0 +1,246 @@
+/**
+ * Consensus as one node takes part in it: the core behind its driver, what is heard from peers, what repairs a silence,
+ * when a block is due, and whether this node may sign at all.
+ */
+import type { SignerRecord } from '../consensus/effects.js';
+import type { Evidence } from '../consensus/height-log.js';
+import { blockIdOfMessage, type ConsensusMessage, isProposal, kindOf } from '../consensus/message.js';
+import { checkClock } from '../ledger/check-block.js';
+import type { Mempool } from '../mempool/mempool.js';
+import type { Clock, Timer } from '../ports/clock.js';
+import type { Random } from '../ports/random.js';
+import type { Signer } from '../ports/signer.js';
+import type { Worker } from '../ports/worker.js';
+import type { Block } from '../protocol/block.js';
+import type { Address, Hash } from '../protocol/bytes.js';
+import type { GenesisConfig } from '../protocol/genesis.js';
+import type { Message, MessageOf } from '../protocol/messages.js';
+import { decodeProposal, decodeVote } from '../protocol/vote.js';
+import type { EvidenceStore } from '../storage/evidence.js';
+import type { SignerRecordStore } from '../storage/signer-record.js';
+import { buildBlock } from './block-builder.js';
+import type { Chain } from './chain.js';
+import { ConsensusDriver } from './consensus-driver.js';
+import { ConsensusIntake } from './consensus-intake.js';
+import { dueInMs } from './due.js';
+import type { Log } from './log.js';
+import { RoundRepair } from './round-repair.js';
+import type { SigningPermission } from './signing-permission.js';
+
+export interface ConsensusParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly worker: Worker;
+  readonly signer: Signer;
+  readonly genesis: GenesisConfig;
+  readonly genesisId: Hash;
+  readonly chain: Chain;
+  readonly mempool: Mempool;
+  readonly evidence: EvidenceStore;
+  readonly record: SignerRecordStore;
+  /** Null for a node that only follows. */
+  readonly permission: SigningPermission | null;
+  readonly log: Log;
+  readonly checkDisk: () => Promise<void>;
+}
+
+export interface ConsensusDependencies {
+  peers(): Iterable<Address>;
+  send(peer: Address, message: Message): void;
+  broadcast(message: Message, except: Address | null): void;
+  offend(peer: Address, offence: 'malformed' | 'bad-signature', detail: string): void;
+  /** A peer is beyond our height: it may have final blocks up to `height`. */
+  ahead(peer: Address, height: number): void;
+  /** A peer decides `height`, which is final here. */
+  giveFinal(peer: Address, height: number): void;
+  offerTransactions(peer: Address): void;
+  fail(error: Error): void;
+}
+
+/** The messages that are for consensus. */
+export type ConsensusFrame = MessageOf<'PRP' | 'VOT' | 'LDR' | 'ADR'>;
+
+export class ConsensusService {
+  readonly #parts: ConsensusParts;
+  readonly #dependencies: ConsensusDependencies;
+  readonly #driver: ConsensusDriver;
+  readonly #intake: ConsensusIntake;
+  readonly #repair: RoundRepair;
+  /** Caught up: only then a validator signs (section 8, "No vote while catching up"). */
+  #caughtUp = false;
+  #dueTimer: Timer | null = null;
+  #dueSinceMs: number | null = null;
+  #refusalLogged: string | null = null;
+  #stopped = false;
+
+  constructor(parts: ConsensusParts, dependencies: ConsensusDependencies) {
+    const { clock, worker, signer, genesis, genesisId, chain, permission } = parts;
+    this.#parts = parts;
+    this.#dependencies = dependencies;
+    this.#driver = new ConsensusDriver(
+      {
+        clock,
+        signer: permission === null ? null : signer,
+        genesisId,
+        timeouts: genesis.consensus,
+        height: chain.head.header.number + 1,
+        authorities: chain.authorities,
+      },
+      {
+        validate: (block) => this.#validate(block),
+        isTimely: (block) => checkClock(block.header, clock.now()) === null,
+        build: (height, signal) => buildBlock(parts, height, signal),
+        commit: async (block, certificate) => {
+          await parts.checkDisk();
+          await chain.commit(block, certificate);
+        },
+        broadcast: (message, source) => dependencies.broadcast(frameOf(message), source),
+        persist: (state, messages) =>
+          parts.record.persist(
+            state,
+            messages.map((message) => ({ kind: kindOf(message), wire: message.wire })),
+          ),
+        evidence: (evidence) => this.#keepEvidence(evidence),
+        stranger: ({ height, round }) =>
+          parts.log(
+            'error',
+            { height, round },
+            'a message signed with our key was not sent by us: another node runs with this key, or the record was lost',
+          ),
+        fail: dependencies.fail,
+      },
+    );
+    this.#intake = new ConsensusIntake(this.#driver, worker, genesisId, {
+      authorities: () => chain.authorities,
+      offend: dependencies.offend,
+      ahead: dependencies.ahead,
+    });
+    this.#repair = new RoundRepair(this.#driver, this.#intake, clock, {
+      ...dependencies,
+      address: signer.address,
+    });
+  }
+
+  get core(): ConsensusDriver['core'] {
+    return this.#driver.core;
+  }
+
+  /** How long a block has been due at this height; 0 while none is. */
+  get stalledMs(): number {
+    return this.#dueSinceMs === null ? 0 : this.#parts.clock.monotonic() - this.#dueSinceMs;
+  }
+
+  /** How long this height has been worked on: since its first proposal was built or heard; 0 before. */
+  get workedMs(): number {
+    const sinceMs = this.#driver.firstProposalMs;
+    return sinceMs === null ? 0 : this.#parts.clock.monotonic() - sinceMs;
+  }
+
+  start(): void {
+    this.enterHeight();
+    this.#repair.start();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#repair.stop();
+    this.#dueTimer?.cancel();
+    this.#driver.stop();
+  }
+
+  /** Turns to the height above the head. */
+  enterHeight(): void {
+    const { chain } = this.#parts;
+    const height = chain.head.header.number + 1;
+    this.#dueTimer?.cancel();
+    this.#dueSinceMs = null;
+    this.#driver.enterHeight(height, chain.authorities, this.#recordOf(height));
+    this.#considerActing();
+    this.considerDue();
+  }
+
+  setCaughtUp(caughtUp: boolean): void {
+    this.#caughtUp = caughtUp;
+    this.#considerActing();
+  }
+
+  /** A peer that just came may hold more of this height than we do. */
+  peerUp(peer: Address): void {
+    this.#repair.ask(peer);
+  }
+
+  message(peer: Address, message: ConsensusFrame): Promise<void> | undefined {
+    switch (message.type) {
+      case 'PRP':
+        return this.#intake.proposal(peer, message.proposal);
+      case 'VOT':
+        return this.#intake.vote(peer, message.vote);
+      case 'LDR':
+        this.#repair.answer(peer, message);
+        return undefined;
+      case 'ADR':
+        return this.#repair.hear(peer, message);
+    }
+  }
+
+  /** Rule 2: tells the core once a block is due at this height, now or when its time has come. */
+  considerDue(): void {
+    if (this.#dueSinceMs !== null || this.#stopped) return;
+    const { clock, chain, genesis, mempool } = this.#parts;
+    const inMs = dueInMs(genesis.block_mining, chain.head.header.time, mempool.readyCount, clock.now());
+    this.#dueTimer?.cancel();
+    if (inMs === undefined) return;
+    if (inMs > 0) {
+      this.#dueTimer = clock.after(inMs, () => this.considerDue());
+      return;
+    }
+    this.#dueSinceMs = clock.monotonic();
+    this.#driver.input({ type: 'due', height: this.#driver.core.height });
+  }
+
+  /** "No vote while catching up", none without the own record, none below what was signed already. */
+  #considerActing(): void {
+    const { permission, log } = this.#parts;
+    if (permission === null) return;
+    const refusal = this.#caughtUp ? permission.refusal(this.#driver.core.height) : null;
+    if (refusal !== null && refusal !== this.#refusalLogged) log('error', {}, refusal);
+    this.#refusalLogged = refusal;
+    this.#driver.input({ type: 'acting', acting: this.#caughtUp && refusal === null });
+  }
+
+  #recordOf(height: number): SignerRecord | null {
+    const { record, chain } = this.#parts;
+    const { state } = record;
+    if (state === null || state.height !== height) return null;
+    const messages = record
+      .messages()
+      .map(({ kind, wire }) => (kind === 0 ? decodeProposal(wire, chain.rules.genesisId) : decodeVote(wire)));
+    return { ...state, messages };
+  }
+
+  async #validate(block: Block): Promise<boolean | undefined> {
+    const error = await this.#parts.chain.validate(block);
+    if (error === undefined) return undefined;
+    if (error === null) return true;
+    this.#parts.log('warn', { height: block.header.number, id: block.id, code: error.code }, error.message);
+    return false;
+  }
+
+  #keepEvidence({ authority: index, messages: [first, second] }: Evidence): void {
+    const { chain, clock, evidence, log } = this.#parts;
+    const authority = chain.authorities.at(index)?.address;
+    if (authority === undefined) throw new Error(`evidence against authority ${index}, which there is not`);
+    const type = (['proposal', 'prevote', 'precommit'] as const)[kindOf(second)];
+    const { height, round } = second;
+    const blocks = [blockIdOfMessage(first), blockIdOfMessage(second)];
+    log('warn', { authority, height, round, type, blocks }, 'an authority signed two things in one place');
+    const messages = [first.wire, second.wire] as const;
+    evidence
+      .add({ authority, height, round, type, foundMs: clock.now(), messages })
+      .catch((error: Error) => this.#dependencies.fail(error));
+  }
+}
+
+function frameOf(message: ConsensusMessage): Message {
+  return isProposal(message) ? { type: 'PRP', proposal: message.wire } : { type: 'VOT', vote: message.wire };
+}

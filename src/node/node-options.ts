@@ -1,0 +1,43 @@
+/** What a node is given: its ports to the world, and how it is to run. */
+import type { Clock } from '../ports/clock.js';
+import type { Random } from '../ports/random.js';
+import type { Signer } from '../ports/signer.js';
+import type { Store } from '../ports/store.js';
+import type { Endpoint, Transport } from '../ports/transport.js';
+import type { Worker } from '../ports/worker.js';
+import type { Address } from '../protocol/bytes.js';
+import type { Role } from './face.js';
+import type { Log } from './log.js';
+
+export interface NodePorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly transport: Transport;
+  readonly worker: Worker;
+  readonly signer: Signer;
+  /** The chain's database. */
+  readonly chain: Store;
+  /** The signer's record: a store apart from the chain's (section 8). */
+  readonly signerRecord: Store;
+}
+
+export interface NodeOptions {
+  /** The genesis block's wire form. */
+  readonly genesisBlock: Uint8Array;
+  /** What the node wants to be; one that is no authority runs on as basic. */
+  readonly role: Role;
+  /** Name and version, for peers and people. */
+  readonly agent: string;
+  readonly listen: Endpoint;
+  readonly advertise: Endpoint | null;
+  readonly peers: readonly Endpoint[];
+  readonly allow: readonly Address[];
+  readonly maxInbound: number;
+  /** Sign although the own record is lost (section 8); nothing at the height then current. */
+  readonly acceptLostRecord: boolean;
+  readonly log: Log;
+  /** Rejects when the disk is nearly full: asked before each block is written. */
+  readonly checkDisk: () => Promise<void>;
+  /** The node cannot go on: it is to be stopped, and the process to end with an error. */
+  readonly onFailure: (error: Error) => void;
+}

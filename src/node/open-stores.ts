@@ -1,0 +1,41 @@
+/** What a node finds in its databases when it starts. */
+import type { AuthoritySet } from '../protocol/authorities.js';
+import { type Block, decodeBlock } from '../protocol/block.js';
+import { fromHex } from '../protocol/bytes.js';
+import { authoritiesOf, type GenesisConfig, readGenesisBlock } from '../protocol/genesis.js';
+import { StateTree } from '../protocol/state-tree.js';
+import { ChainStore } from '../storage/chain-store.js';
+import { SignerRecordStore } from '../storage/signer-record.js';
+import type { NodePorts } from './node-options.js';
+
+export interface Opened {
+  readonly genesis: GenesisConfig;
+  readonly authorities: AuthoritySet;
+  readonly store: ChainStore;
+  readonly tree: StateTree;
+  readonly head: Block;
+  readonly record: SignerRecordStore;
+}
+
+/**
+ * Opens the chain, or begins it with genesis, and rebuilds the state tree from its accounts.
+ * @throws StorageError for a chain that is damaged or of another genesis
+ */
+export async function openStores(ports: NodePorts, genesisBlock: Uint8Array): Promise<Opened> {
+  const { config, block, accounts: changes, supply } = readGenesisBlock(genesisBlock);
+  const store =
+    (await ChainStore.open(ports.chain, block.id)) ??
+    (await ChainStore.initialise(ports.chain, { block, changes, supply }));
+  const tree = await StateTree.buildAsync(store.accounts());
+  store.assertStateRoot(tree.root);
+  const headBytes = store.blockBytes(store.head.number);
+  if (headBytes === undefined) throw new Error('the chain has no head');
+  return {
+    genesis: config,
+    authorities: authoritiesOf(config),
+    store,
+    tree,
+    head: decodeBlock(headBytes.block, fromHex(block.id)),
+    record: SignerRecordStore.open(ports.signerRecord),
+  };
+}
