@@ -49,6 +49,10 @@ describe('verifyBlock', () => {
     expect(() => verify(withCertificate(encodeCertificate(round + 1, signatures)))).toThrow(
       /signature is wrong/,
     );
+    const forged = signatures.map(({ authority, signature }, i) => {
+      return { authority, signature: i === 0 ? (signatures[1]?.signature ?? signature) : signature };
+    });
+    expect(() => verify(withCertificate(encodeCertificate(round, forged)))).toThrow(/signature is wrong/);
     expect(() => verify({ ...wire, certificate: 'AA==' })).toThrow();
     expect(() => verify({ ...wire, certificate: '%' })).toThrow(/base64/);
   });
