@@ -6,12 +6,10 @@ import { isLoopback } from '../src/api/hosts.js';
 import { type HttpServer, startHttp } from '../src/api/server.js';
 import { type Config, ConfigError } from '../src/config/config.js';
 import { type Account, accountDirectory } from '../src/keys/account.js';
-import { Daemon } from '../src/node/daemon.js';
+import { Daemon, type DaemonOptions } from '../src/node/daemon.js';
 import type { Role } from '../src/node/face.js';
 import type { Log } from '../src/node/log.js';
 import { ProgressBar } from '../src/node/progress-bar.js';
-import type { Endpoint } from '../src/ports/transport.js';
-import type { SyncProgress } from '../src/sync/progress.js';
 import { openAccount } from './lib/account.js';
 import { AGENT } from './lib/agent.js';
 import { type ConfigArguments, commandConfig, withConfigOption } from './lib/config.js';
@@ -123,7 +121,7 @@ function daemonOptions(config: Config, account: Account, args: ArgumentsCamelCas
   };
 }
 
-function advertised({ p2p }: Config): Endpoint | null {
+function advertised({ p2p }: Config): DaemonOptions['advertise'] {
   if (p2p.advertise === undefined) return null;
   const port = p2p.advertise.port ?? p2p.port;
   if (port === 0)
@@ -149,7 +147,7 @@ function hostInUrl(host: string): string {
 }
 
 /** A bar while the node syncs, where there is a terminal; the log says it every few seconds anyway. */
-function showProgress(node: { readonly syncProgress: SyncProgress | null }): NodeJS.Timeout | undefined {
+function showProgress(node: Daemon['node']): NodeJS.Timeout | undefined {
   if (process.stderr.isTTY !== true) return undefined;
   const bar = new ProgressBar(process.stderr);
   return setInterval(() => bar.show(node.syncProgress), PROGRESS_EVERY_MS);

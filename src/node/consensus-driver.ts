@@ -82,7 +82,10 @@ export class ConsensusDriver {
     return this.#core;
   }
 
-  /** When anything new was heard, said or decided (monotonic clock). */
+  /**
+   * When we last took a step, of any kind (monotonic clock). What is merely heard does not count: a liar that says
+   * something new every second would keep us from asking for what we lack.
+   */
   get progressMs(): number {
     return this.#progressMs;
   }
@@ -113,9 +116,13 @@ export class ConsensusDriver {
 
   input(input: Input): void {
     if (this.#stopped) return;
-    const effects = this.#core.step(input);
+    const core = this.#core;
+    const { height, round, currentStep } = core;
+    const effects = core.step(input);
+    if (core.height !== height || core.round !== round || core.currentStep !== currentStep) {
+      this.#progressMs = this.#clock.monotonic();
+    }
     if (effects.length === 0) return;
-    this.#progressMs = this.#clock.monotonic();
     this.#queue.push(...effects);
     if (!this.#draining) void this.#drain();
   }
