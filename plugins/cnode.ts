@@ -80,7 +80,11 @@ async function handler(args: ArgumentsCamelCase<CnodeArguments>): Promise<void> 
   let error: Error | undefined;
   try {
     log('info', { event: 'listening', p2p_port: daemon.port }, `ChainNode starting on ${daemon.port}`);
-    http = await startHttp(daemon.face, httpOptions(config, account, daemon.port));
+    http = await startHttp(daemon.face, {
+      ...httpOptions(config, account, daemon.port),
+      onFailure: (cause, request) =>
+        log('error', { request, error: cause.stack ?? cause.message }, 'the HTTP API failed'),
+    });
     log(
       'info',
       { event: 'http', http_port: http.port },
