@@ -96,6 +96,18 @@ describe('of several connections between the same two', () => {
     }
   });
 
+  it('of two that cross one stays at once, without a second try', async () => {
+    const world = new World();
+    world.internet.latencyMs = 10;
+    const one = await world.start('one', a, { peers: [at('two')] });
+    const two = await world.start('two', b, { peers: [at('one')] });
+    await world.clock.advance(100);
+    expect(world.internet.dials).toHaveLength(2);
+    expect([one.addresses(), two.addresses()]).toEqual([[b.address], [a.address]]);
+    expect([one.ups[0]?.inbound, two.ups[0]?.inbound]).toEqual([false, true]);
+    expect([...one.downs, ...two.downs]).toEqual([]);
+  });
+
   it.each([1, 3, 10])('one stays over lines of %i ms that differ in nothing', async (latencyMs) => {
     const world = new World();
     world.internet.latencyMs = latencyMs;
@@ -252,6 +264,9 @@ describe('places', () => {
     const us = await world.start('us', a, { maxPeers: 3, peers: others.map((_, i) => at(`h${i}`)) });
     await world.clock.advance(5000);
     expect(us.addresses()).toHaveLength(3);
+    const dials = world.internet.dials.filter(({ from }) => from === 'us').length;
+    await world.clock.advance(120_000);
+    expect(world.internet.dials.filter(({ from }) => from === 'us')).toHaveLength(dials);
   });
 });
 
@@ -410,6 +425,30 @@ describe('a peer that misbehaves', () => {
     }
     expect(stranger.last('BYE').code).toBe('TOO_SLOW');
     expect(us.addresses()).toEqual([]);
+  });
+
+  it('may always have a frame on its way, as long as each of them ends', async () => {
+    const world = new World();
+    const us = await world.start('us', a);
+    const stranger = await peerOf(world);
+    const frame = encodeFrame({ type: 'VOT', vote: new Uint8Array(100) });
+    stranger.connection.send(frame.subarray(0, 50));
+    for (let i = 0; i < 70; i++) {
+      await world.clock.advance(1000);
+      stranger.connection.send(Buffer.concat([frame.subarray(50), frame.subarray(0, 50)]));
+    }
+    await world.moment();
+    expect(us.addresses()).toEqual([b.address]);
+    expect(us.messages).toHaveLength(70);
+  });
+
+  it('may send the longest frames', async () => {
+    const world = new World();
+    const us = await world.start('us', a);
+    const stranger = await peerOf(world);
+    stranger.send({ type: 'BLK', block: new Uint8Array(2_000_000), certificate: new Uint8Array(500_000) });
+    await world.moment();
+    expect(us.messages.map(({ message }) => message.type)).toEqual(['BLK']);
   });
 
   it('is dropped when it falls silent, but not for being slow to speak', async () => {
