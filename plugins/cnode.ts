@@ -13,6 +13,7 @@ import { ProgressBar } from '../src/node/progress-bar.js';
 import { openAccount } from './lib/account.js';
 import { AGENT } from './lib/agent.js';
 import { type ConfigArguments, commandConfig, withConfigOption } from './lib/config.js';
+import { explain } from './lib/errors.js';
 import { createLog } from './lib/logger.js';
 import { untilSignal } from './lib/signals.js';
 
@@ -83,7 +84,7 @@ async function handler(args: ArgumentsCamelCase<CnodeArguments>): Promise<void> 
     http = await startHttp(daemon.face, {
       ...httpOptions(config, account, daemon.port),
       onFailure: (cause, request) =>
-        log('error', { request, error: cause.stack ?? cause.message }, 'the HTTP API failed'),
+        log('error', { request, error: explain(cause, true) }, 'the HTTP API failed'),
     });
     log(
       'info',
