@@ -33,6 +33,7 @@ import { TransactionIntake } from './transaction-intake.js';
 
 const EXPIRE_EVERY_MS = 10_000;
 const DIAL_POLL_MS = 50;
+const ANNOUNCE_EVERY_MS = 100;
 const SYNC_OFFENCES: Readonly<Record<SyncOffence, Offence>> = {
   'bad-block': 'BAD_BLOCK',
   'bad-answer': 'UNEXPECTED_MESSAGE',
@@ -62,6 +63,7 @@ export class Node {
   readonly #listeners = new Set<(finality: BlockFinality) => void>();
   #expireTimer: Timer | null = null;
   #dialTimer: Timer | null = null;
+  #announceTimer: Timer | null = null;
   #quorumLostSinceMs: number | null;
   #stopping = false;
   #failed = false;
@@ -184,6 +186,7 @@ export class Node {
     this.#gossip.stop();
     this.#expireTimer?.cancel();
     this.#dialTimer?.cancel();
+    this.#announceTimer?.cancel();
     const synced = this.#sync.stop();
     await this.#network.stop();
     await synced;
@@ -336,7 +339,7 @@ export class Node {
     this.mempool.blockApplied(block, changes.keys(), clock.now());
     this.#consensus.enterHeight();
     this.#sync.headMoved(number);
-    this.#broadcast({ type: 'BLH', request_id: 0, block_number: number, block_id: block.id }, null);
+    this.#announceHead();
     log(
       'info',
       {
@@ -354,9 +357,23 @@ export class Node {
     for (const listener of this.#listeners) listener(finality);
   }
 
+  /**
+   * Tells the peers our height a moment after it changed, so that one that missed the votes asks for the block. Not
+   * while syncing, and not at every block of a fast chain: it is the newest that counts.
+   */
+  #announceHead(): void {
+    if (this.#announceTimer !== null || this.phase !== 'ready') return;
+    this.#announceTimer = this.#ports.clock.after(ANNOUNCE_EVERY_MS, () => {
+      this.#announceTimer = null;
+      const { id, header } = this.chain.head;
+      this.#broadcast({ type: 'BLH', request_id: 0, block_number: header.number, block_id: id }, null);
+    });
+  }
+
   #phaseChanged(phase: Phase): void {
     this.#options.log('info', { event: 'phase', phase, head: this.chain.head.header.number }, `now ${phase}`);
     this.#consensus.setCaughtUp(phase === 'ready');
+    this.#announceHead();
     if (phase === 'dead' && this.#sync.failure !== null) this.#fail(new Error(this.#sync.failure));
   }
 
