@@ -20,6 +20,7 @@ import { EvidenceStore } from '../storage/evidence.js';
 import type { SignerRecordStore } from '../storage/signer-record.js';
 import type { SyncProgress } from '../sync/progress.js';
 import { Sync, type SyncOffence } from '../sync/sync.js';
+import { AuthorityPresence } from './authority-presence.js';
 import { Chain, type Committed } from './chain.js';
 import { ConsensusService } from './consensus-service.js';
 import type { BlockFinality, Phase, Role } from './face.js';
@@ -54,6 +55,7 @@ export class Node {
   readonly #ports: NodePorts;
   readonly #options: NodeOptions;
   readonly #authorities: AuthoritySet;
+  readonly #presence: AuthorityPresence;
   readonly #network: Network;
   readonly #consensus: ConsensusService;
   readonly #gossip: TransactionGossip;
@@ -64,7 +66,6 @@ export class Node {
   #expireTimer: Timer | null = null;
   #dialTimer: Timer | null = null;
   #announceTimer: Timer | null = null;
-  #quorumLostSinceMs: number | null;
   #stopping = false;
   #failed = false;
 
@@ -79,7 +80,12 @@ export class Node {
     this.#authorities = opened.authorities;
     this.role = options.role === 'validator' && this.#authorities.has(this.address) ? 'validator' : 'basic';
     this.startedMs = ports.clock.monotonic();
-    this.#quorumLostSinceMs = this.startedMs;
+    this.#presence = new AuthorityPresence(
+      this.#authorities,
+      ports.clock,
+      (address) =>
+        this.#network.peers.has(address) || (this.role === 'validator' && address === this.address),
+    );
     this.#store = store;
     this.#evidence = new EvidenceStore(ports.chain);
     const verified = new SignatureCache();
@@ -155,8 +161,12 @@ export class Node {
 
   /** How long fewer authorities than a quorum have been connected; null for a basic node, which need not know them. */
   get quorumLostMs(): number | null {
-    if (this.role === 'basic') return null;
-    return this.#quorumLostSinceMs === null ? 0 : this.#ports.clock.monotonic() - this.#quorumLostSinceMs;
+    return this.role === 'basic' ? null : this.#presence.quorumLostMs;
+  }
+
+  /** Authorities that are connected, ourselves included if we are one. */
+  get presentAuthorities(): Address[] {
+    return this.#presence.present;
   }
 
   /** Listens, dials, syncs. Resolves with the port listened on. */
@@ -174,7 +184,7 @@ export class Node {
     this.#sync.start();
     this.#awaitDials();
     this.#expire();
-    this.#countAuthorities();
+    this.#presence.changed();
     return port;
   }
 
@@ -274,7 +284,7 @@ export class Node {
         peerUp: (peer) => this.#peerUp(peer),
         peerDown: (peer) => {
           this.#sync.peerDown(peer.address);
-          this.#countAuthorities();
+          this.#presence.changed();
         },
         message: (peer, message) => this.#message(peer, message),
         log: options.log,
@@ -283,7 +293,7 @@ export class Node {
   }
 
   #peerUp(peer: Peer): void {
-    this.#countAuthorities();
+    this.#presence.changed();
     this.#sync.peerUp(peer.address, peer.height);
     this.#consensus.peerUp(peer.address);
     this.#gossip.offer(peer.address);
@@ -375,22 +385,6 @@ export class Node {
     this.#consensus.setCaughtUp(phase === 'ready');
     this.#announceHead();
     if (phase === 'dead' && this.#sync.failure !== null) this.#fail(new Error(this.#sync.failure));
-  }
-
-  #countAuthorities(): void {
-    const present = this.presentAuthorities().length;
-    if (present >= this.#authorities.quorum) this.#quorumLostSinceMs = null;
-    else this.#quorumLostSinceMs ??= this.#ports.clock.monotonic();
-  }
-
-  /** Authorities that are connected, ourselves included if we are one. */
-  presentAuthorities(): Address[] {
-    return this.#authorities.list
-      .map(({ address }) => address)
-      .filter(
-        (address) =>
-          this.#network.peers.has(address) || (address === this.address && this.role === 'validator'),
-      );
   }
 
   /** Boot compares heights once the first dials have ended, well or not. */

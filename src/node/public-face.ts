@@ -60,7 +60,7 @@ export class PublicFace implements NodeFace {
     const { authorities, mempool } = node;
     const { head } = node.chain;
     const { height, round, currentStep: step } = node.consensus.core;
-    const present = node.presentAuthorities();
+    const present = node.presentAuthorities;
     return {
       address: node.address,
       agent: node.agent,
@@ -121,7 +121,7 @@ export class PublicFace implements NodeFace {
   }
 
   authorities(): readonly AuthorityInfo[] {
-    const present = new Set(this.#node.presentAuthorities());
+    const present = new Set(this.#node.presentAuthorities);
     return this.#node.authorities.list.map(({ address, publicKey }, index) => ({
       address,
       publicKey,
