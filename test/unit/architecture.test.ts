@@ -131,9 +131,14 @@ describe('a planted arrow', () => {
 /** Rooms whose code must be repeatable from its inputs: the pure ones, and those that act through ports only. */
 const REPEATABLE = ['protocol', 'ledger', 'consensus', 'mempool', 'network', 'sync', 'storage', 'node'];
 
-/** The real thing behind a port, or what is measured and shown and decides nothing. */
+/** The files in which the real thing behind a port comes in, and which that is. */
 const REAL: Readonly<Record<string, string>> = {
   'src/network/socket-connection.ts': 'the dial timeout of real sockets',
+  'src/node/system-clock.ts': 'the clock',
+  'src/node/system-random.ts': 'randomness',
+  'src/node/thread-worker.ts': 'the worker, which gathers a turn of the event loop into one batch',
+  'src/node/inline-worker.ts': 'the worker without threads, which lets the event loop turn between batches',
+  'src/node/daemon.ts': 'a node as a process, which watches the disk it stands on',
 };
 
 const UNREPEATABLE = new Set(
