@@ -134,11 +134,6 @@ const REPEATABLE = ['protocol', 'ledger', 'consensus', 'mempool', 'network', 'sy
 /** The files in which the real thing behind a port comes in, and which that is. */
 const REAL: Readonly<Record<string, string>> = {
   'src/network/socket-connection.ts': 'the dial timeout of real sockets',
-  'src/node/system-clock.ts': 'the real clock',
-  'src/node/system-random.ts': 'real randomness',
-  'src/node/thread-worker.ts': 'gathers what one turn of the event loop asks for',
-  'src/node/inline-worker.ts': 'lets whoever aborts have the thread',
-  'src/node/daemon.ts': 'the edge: looks at a real disk now and then',
   'src/node/system-clock.ts': 'the clock',
   'src/node/system-random.ts': 'randomness',
   'src/node/thread-worker.ts': 'the worker, which gathers a turn of the event loop into one batch',
