@@ -61,6 +61,7 @@ const PLANTED: readonly (readonly [rule: string, from: string, to: string])[] = 
   ['api-sees-only-the-face', 'src/api/deep.ts', '../node/x.js'],
   ['api-sees-only-the-face', 'src/api/deeper.ts', '../storage/x.js'],
   ['plugins-see-the-public-rooms', 'plugins/deep.ts', '../src/storage/x.js'],
+  ['bin-sees-only-plugins', 'bin/deep.ts', '../src/node/x.js'],
   ['nothing-below-sees-the-command-line', 'src/node/plugin.ts', '../../plugins/x.js'],
   ['pure-rooms-touch-no-machine', 'src/protocol/disk.ts', 'node:fs'],
   ['pure-rooms-touch-no-machine', 'src/ledger/clock.ts', 'node:perf_hooks'],
@@ -78,6 +79,7 @@ const ALLOWED: readonly (readonly [from: string, to: string])[] = [
   ['src/node/all.ts', '../network/x.js'],
   ['src/api/face.ts', '../node/face.js'],
   ['plugins/thin.ts', '../src/node/x.js'],
+  ['bin/start.ts', '../plugins/x.js'],
 ];
 
 describe('a planted arrow', () => {
