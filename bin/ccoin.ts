@@ -11,12 +11,13 @@ const PLUGINS = new URL('../plugins/', import.meta.url);
 const FAILED = 1;
 const CALLED_WRONGLY = 2;
 
-/** The subcommands to offer: the one that is asked for, as loading all takes its time, or all for an overview. */
-async function loadPlugins(asked: string | undefined): Promise<CommandModule<object, object>[]> {
-  const files = (await readdir(PLUGINS)).filter((name) => name.endsWith('.js')).sort();
-  const wanted = files.filter((name) => name === `${asked}.js`);
-  const chosen = wanted.length > 0 ? wanted : files;
-  return Promise.all(chosen.map(async (name) => (await import(new URL(name, PLUGINS).href)).default));
+async function commandNames(): Promise<string[]> {
+  const files = (await readdir(PLUGINS)).filter((file) => file.endsWith('.js'));
+  return files.map((file) => file.slice(0, -'.js'.length)).sort();
+}
+
+function loadPlugins(names: readonly string[]): Promise<CommandModule<object, object>[]> {
+  return Promise.all(names.map(async (name) => (await import(new URL(`${name}.js`, PLUGINS).href)).default));
 }
 
 async function version(): Promise<string> {
@@ -50,6 +51,8 @@ function withErrors(plugin: CommandModule<object, object>): CommandModule<object
 }
 
 const argv = process.argv.slice(2);
+const names = await commandNames();
+const asked = names.find((name) => name === argv[0]);
 const program = yargs(argv)
   .scriptName('ccoin')
   .locale('en')
@@ -60,18 +63,21 @@ const program = yargs(argv)
     global: true,
     describe: 'show the stack of an error',
   })
-  .version(await version())
-  .help()
-  .alias('help', [])
+  .version('version', 'show the version', await version())
+  .help('help', 'show this help')
   .strict()
+  .strictCommands(asked === undefined)
   .demandCommand(1, 'Name a command; ccoin --help lists them.')
   .recommendCommands()
   .parserConfiguration({ 'duplicate-arguments-array': false, 'boolean-negation': true })
   .exitProcess(false)
   .wrap(Math.min(110, process.stdout.columns ?? 110))
   .fail((message, error) => {
-    const command = argv[0] === undefined || argv[0].startsWith('-') ? 'ccoin' : `ccoin ${argv[0]}`;
-    fail(`${command}: ${message ?? error.message}\nSee ${command} --help.`, CALLED_WRONGLY);
+    const command = asked === undefined ? 'ccoin' : `ccoin ${asked}`;
+    const sentence = (message ?? error.message).replace(/\s*\n\s*/g, ' ');
+    fail(`${command}: ${sentence}\nSee ${command} --help.`, CALLED_WRONGLY);
   });
-for (const plugin of await loadPlugins(argv[0])) program.command(withErrors(plugin));
+// Loading a command takes its time: all are loaded only for an overview.
+for (const plugin of await loadPlugins(asked === undefined ? names : [asked]))
+  program.command(withErrors(plugin));
 await program.parseAsync();

@@ -1,5 +1,4 @@
 /** `ccoin cnode`: runs a node, basic or validator, until it is told to stop. */
-import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import { isLoopback } from '../src/api/hosts.js';
@@ -15,13 +14,14 @@ import { AGENT } from './lib/agent.js';
 import { type ConfigArguments, commandConfig, withConfigOption } from './lib/config.js';
 import { explain } from './lib/errors.js';
 import { createLog } from './lib/logger.js';
+import { assertPort } from './lib/numbers.js';
+import { type PidfileArguments, removePidfile, withPidfileOption, writePidfile } from './lib/pidfile.js';
 import { untilSignal } from './lib/signals.js';
 
-interface CnodeArguments extends ConfigArguments {
+interface CnodeArguments extends ConfigArguments, PidfileArguments {
   readonly port: number | undefined;
   readonly type: Role;
   readonly 'http-port': number | undefined;
-  readonly pidfile: string | undefined;
   readonly 'passphrase-file': string | undefined;
   readonly 'accept-lost-record': boolean;
 }
@@ -39,24 +39,39 @@ const cnode: CommandModule<object, CnodeArguments> = {
 export default cnode;
 
 function builder(yargs: Argv<object>): Argv<CnodeArguments> {
-  return withConfigOption(yargs)
-    .option('port', { alias: 'p', type: 'number', describe: 'the port for other nodes; 0 takes a free one' })
+  return withPidfileOption(withConfigOption(yargs))
+    .option('port', {
+      alias: 'p',
+      type: 'number',
+      requiresArg: true,
+      describe: 'the port for other nodes; 0 takes a free one [default: p2p.port of the configuration]',
+    })
     .option('type', {
       alias: 't',
+      requiresArg: true,
       choices: ['basic', 'validator'] as const,
       default: 'basic' as const,
       describe: 'whether to follow the chain only, or to mine and vote too',
     })
-    .option('http-port', { type: 'number', describe: 'the port of the HTTP API [default: port + 1]' })
-    .option('pidfile', { type: 'string', describe: 'a file to write the process id to while the node runs' })
+    .option('http-port', {
+      type: 'number',
+      requiresArg: true,
+      describe: 'the port of the HTTP API [default: http.port of the configuration, or port + 1]',
+    })
     .option('passphrase-file', {
       type: 'string',
-      describe: 'a file with the passphrase of the account’s key',
+      requiresArg: true,
+      describe: "a file with the passphrase of the account's key",
     })
     .option('accept-lost-record', {
       type: 'boolean',
       default: false,
       describe: "sign although the signer's record is lost (see docs/operations.md)",
+    })
+    .check(({ port, 'http-port': httpPort }) => {
+      assertPort('port', port);
+      assertPort('http-port', httpPort);
+      return true;
     })
     .example('$0 cnode -c ccoin.json -p 7001 -t validator', 'a validator; HTTP API on port 7002');
 }
@@ -91,7 +106,7 @@ async function handler(args: ArgumentsCamelCase<CnodeArguments>): Promise<void> 
       { event: 'http', http_port: http.port },
       `HTTP API ENDPOINT Started got up and listening on port: ${http.port}`,
     );
-    if (args.pidfile !== undefined) await writeFile(args.pidfile, `${process.pid}\n`);
+    await writePidfile(args);
     const progress = showProgress(daemon.node);
     error = (await Promise.race([stopping, failure])) ?? undefined;
     clearInterval(progress);
@@ -99,7 +114,7 @@ async function handler(args: ArgumentsCamelCase<CnodeArguments>): Promise<void> 
     log('info', { event: 'stopping' }, 'stopping');
     await http?.close();
     await daemon.stop();
-    if (args.pidfile !== undefined) await rm(args.pidfile, { force: true });
+    await removePidfile(args);
   }
   if (error !== undefined) throw error;
   log('info', { event: 'stopped' }, 'stopped');

@@ -1,9 +1,11 @@
 /** `ccoin discovery`: runs the service by which the nodes of any number of networks find each other. */
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import { formatEndpoint } from '../src/config/endpoint.js';
+import { assertPort } from './lib/numbers.js';
+import { type PidfileArguments, removePidfile, withPidfileOption, writePidfile } from './lib/pidfile.js';
 import { untilSignal } from './lib/signals.js';
 
-interface Arguments {
+interface Arguments extends PidfileArguments {
   readonly port: number;
   readonly host: string;
   readonly data: string;
@@ -19,7 +21,7 @@ const discovery: CommandModule<object, Arguments> = {
 export default discovery;
 
 function builder(yargs: Argv<object>): Argv<Arguments> {
-  return yargs
+  return withPidfileOption(yargs)
     .option('port', {
       alias: 'p',
       type: 'number',
@@ -41,17 +43,23 @@ function builder(yargs: Argv<object>): Argv<Arguments> {
       describe: 'the directory of its database',
     })
     .check(({ port }) => {
-      if (Number.isInteger(port) && port >= 0 && port <= 65_535) return true;
-      throw new Error('--port must be an integer from 0 to 65535');
+      assertPort('port', port);
+      return true;
     })
     .example('$0 discovery -p 4444 -h 0.0.0.0', 'serve everybody who can reach this machine');
 }
 
-async function handler({ port, host, data }: ArgumentsCamelCase<Arguments>): Promise<void> {
+async function handler(argv: ArgumentsCamelCase<Arguments>): Promise<void> {
+  const { port, host, data } = argv;
   const { startDiscoveryService } = await import('../src/node/discovery-service.js');
   const service = await startDiscoveryService({ host, port, directory: data });
   const stopped = untilSignal();
   console.log(`Discovery service listening on http://${formatEndpoint(host, service.port)}`);
-  await stopped;
-  await service.close();
+  try {
+    await writePidfile(argv);
+    await stopped;
+  } finally {
+    await service.close();
+    await removePidfile(argv);
+  }
 }

@@ -7,3 +7,11 @@ export function wholeNumber(flag: string, text: string, min = 0): number {
   if (Number.isSafeInteger(value) && value >= min) return value;
   throw new UsageError(`--${flag} must be an integer from ${min} to ${Number.MAX_SAFE_INTEGER}`);
 }
+
+const MAX_PORT = 65_535;
+
+/** @throws Error if `port`, as yargs read it, is given and is none */
+export function assertPort(flag: string, port: number | undefined): void {
+  if (port === undefined || (Number.isInteger(port) && port >= 0 && port <= MAX_PORT)) return;
+  throw new Error(`--${flag} must be an integer from 0 to ${MAX_PORT}`);
+}

@@ -63,17 +63,18 @@ async function firstLine(child: ChildProcess): Promise<string> {
   throw new Error('it said nothing');
 }
 
+const COMMANDS = ['account', 'cnode', 'create-account', 'devnet', 'discovery', 'initc', 'send', 'status'];
+
 describe('the command line', () => {
   test('says its version, and what there is', async () => {
     const { version } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'));
     expect(await ccoin(['--version'])).toEqual({ code: 0, out: `${version}\n`, err: '' });
     const help = await ccoin(['--help']);
     expect(help.code).toBe(0);
-    for (const command of ['create-account', 'discovery', 'initc'])
-      expect(help.out).toContain(`ccoin ${command}`);
+    for (const command of COMMANDS) expect(help.out).toContain(`ccoin ${command}`);
   });
 
-  test.each(['create-account', 'discovery', 'initc'])('%s --help shows an example', async (command) => {
+  test.each(COMMANDS)('%s --help shows an example', async (command) => {
     const { code, out } = await ccoin([command, '--help']);
     expect(code).toBe(0);
     expect(out).toContain('Examples:');
@@ -88,6 +89,13 @@ describe('the command line', () => {
     [['create-account', '--config'], 'Not enough arguments following: config'],
     [['create-account', '--passphrase', '--passphrase-file', 'x'], 'mutually exclusive'],
     [['discovery', '-p', '65536'], '--port must be an integer from 0 to 65535'],
+    [['nonsense'], 'Unknown command: nonsense'],
+    [['cnode', '-p', 'abc'], '--port must be an integer from 0 to 65535'],
+    [['cnode', '--http-port', '65536'], '--http-port must be an integer from 0 to 65535'],
+    [['cnode', '-p'], 'Not enough arguments following: p'],
+    [['cnode', '-t', 'king'], 'Choices: "basic", "validator"'],
+    [['send', '--to', 'x'], 'Missing required argument: amount'],
+    [['status', '--wait', '--timeout', '0'], '--timeout must be an integer from 1'],
   ])('wrong usage exits with 2: %j', async (args, message) => {
     const { code, out, err } = await ccoin(args);
     expect(err).toContain(message);
@@ -286,7 +294,7 @@ describe('initc', () => {
 describe('discovery', () => {
   /** Starts one on a free port and gives its URL. */
   async function discovery(data: string) {
-    const child = start(['discovery', '-p', '0', '--data', data]);
+    const child = start(['discovery', '-p', '0', '--data', data, '--pidfile', `${data}.pid`]);
     const line = await firstLine(child);
     return {
       child,
@@ -299,8 +307,10 @@ describe('discovery', () => {
     expect(await (await fetch(`${url}/health`)).json()).toEqual({ status: 'ok', networks: 0, members: 0 });
     const body = JSON.stringify({ command: 'get_all', network: 'aa'.repeat(32) });
     expect(await (await fetch(url, { method: 'POST', body })).json()).toEqual([]);
+    await expect.poll(() => readFile(join(base, `discovery-${signal}.pid`), 'utf8')).toBe(`${child.pid}\n`);
     child.kill(signal);
     expect(await once(child, 'close')).toEqual([0, null]);
+    await expect(stat(join(base, `discovery-${signal}.pid`))).rejects.toThrow('ENOENT');
   });
 
   test('says when its port is taken', async () => {

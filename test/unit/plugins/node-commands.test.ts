@@ -213,6 +213,35 @@ describe('status', () => {
     expect(troubleOf(withConsensus({ stalled_ms: 42_000 }))).toContain('due for 42 s');
   });
 
+  it('takes a basic node with few connections for what it is, no network that stands still', () => {
+    const status = nodeStatusView({ ...face.status(), role: 'basic' });
+    const consensus = { ...status.consensus, authorities_present: [] };
+    expect(troubleOf({ ...status, consensus })).toBeUndefined();
+    expect(troubleOf({ ...status, consensus: { ...consensus, stalled_ms: 42_000 } })).toContain(
+      'stands still',
+    );
+  });
+
+  it('waits until the node is ready and has its quorum, and says at last why it is not', async () => {
+    const { status, readiness } = { status: face.status(), readiness: face.readiness(0) };
+    const answers = [{ ready: false, reasons: ['the node is still boot'] }];
+    face.readiness = () => answers.shift() ?? { ...readiness, ready: true };
+    const alone = { ...status, consensus: { ...status.consensus, authoritiesPresent: [] } };
+    const statuses = [alone, alone];
+    face.status = () => statuses.shift() ?? status;
+    expect(await run(statusCommand, 'status', '--wait')).toMatch(/phase|ready/);
+    expect([answers, statuses]).toEqual([[], []]);
+
+    face.readiness = () => ({ ready: false, reasons: ['the node is still boot'] });
+    await expect(run(statusCommand, 'status', '--wait', '--timeout', '1')).rejects.toThrow(
+      'not ready after 1 s: the node is still boot',
+    );
+    await expect(run(statusCommand, 'status', '--wait', '--timeout', 'x')).rejects.toThrow(UsageError);
+    await expect(
+      run(statusCommand, 'status', '--wait', '--timeout', '1', '--node', 'http://127.0.0.1:1'),
+    ).rejects.toThrow('not ready after 1 s: no node can be reached');
+  });
+
   it('asks the node that the configuration describes', async () => {
     const urlOf = async (http: object, p2p: object) => {
       await writeConfig({ http, p2p });
