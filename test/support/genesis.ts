@@ -22,11 +22,17 @@ export const TEST_KEYS: readonly TestKey[] = vectors.keys.map(
 
 export const ALLOC_EACH = 1_000_000_000;
 
+/** A genesis block's wire form, and its id. */
+export interface TestGenesis {
+  readonly wire: Uint8Array;
+  readonly id: string;
+}
+
 /** A network of the first `authorities` keys in which every key has coins; quick timeouts and no proof of work. */
 export function testGenesis(
   authorities: number,
   overrides: Readonly<Record<string, unknown>> = {},
-): { readonly wire: Uint8Array; readonly id: string } {
+): TestGenesis {
   const config = {
     network_id: 1,
     time: Date.now() - 60_000,

@@ -6,13 +6,23 @@ import { Node } from '../../src/node/node.js';
 import { PublicFace } from '../../src/node/public-face.js';
 import { systemClock } from '../../src/node/system-clock.js';
 import { systemRandom } from '../../src/node/system-random.js';
+import type { Clock } from '../../src/ports/clock.js';
 import type { Store } from '../../src/ports/store.js';
+import type { Transport } from '../../src/ports/transport.js';
+import type { Address } from '../../src/protocol/bytes.js';
 import { MemoryStore } from '../../src/storage/memory-store.js';
 import type { TestKey } from './genesis.js';
+import { History } from './history.js';
 
 export interface Stores {
   readonly chain: Store;
   readonly signerRecord: Store;
+}
+
+export interface LogLine {
+  readonly level: string;
+  readonly text: string;
+  readonly [field: string]: unknown;
 }
 
 export interface TestNode {
@@ -22,6 +32,7 @@ export interface TestNode {
   readonly port: number;
   readonly stores: Stores;
   readonly failures: Error[];
+  readonly logs: History<LogLine>;
   stop(): Promise<void>;
 }
 
@@ -34,6 +45,9 @@ export interface TestNodeOptions {
   readonly stores?: Stores;
   readonly acceptLostRecord?: boolean;
   readonly checkDisk?: () => Promise<void>;
+  readonly transport?: Transport;
+  readonly clock?: Clock;
+  readonly allow?: readonly Address[];
 }
 
 const HOST = '127.0.0.1';
@@ -43,10 +57,11 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
   const stores = options.stores ?? { chain: new MemoryStore(), signerRecord: new MemoryStore() };
   const signer = signerOf(key);
   const failures: Error[] = [];
+  const logs = new History<LogLine>();
   const ports = {
-    clock: systemClock,
+    clock: options.clock ?? systemClock,
     random: systemRandom,
-    transport: new TcpTransport(),
+    transport: options.transport ?? new TcpTransport(),
     worker: inlineWorker(),
     signer,
     ...stores,
@@ -58,19 +73,20 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
     listen: { host: HOST, port: options.port ?? 0 },
     advertise: null,
     peers: (options.peers ?? []).map((port) => ({ host: HOST, port })),
-    allow: [],
+    allow: options.allow ?? [],
     maxInbound: 40,
     acceptLostRecord: options.acceptLostRecord ?? false,
-    log:
-      process.env.TEST_LOG === undefined
-        ? () => {}
-        : (level, fields, text) => console.log(key.address.slice(0, 6), level, text, JSON.stringify(fields)),
+    log: (level, fields, text) => {
+      logs.add({ ...fields, level, text });
+      if (process.env.TEST_LOG !== undefined)
+        console.log(key.address.slice(0, 6), level, text, JSON.stringify(fields));
+    },
     checkDisk: options.checkDisk ?? (async () => {}),
     onFailure: (error) => failures.push(error),
   });
   const port = await node.start();
   const face = new PublicFace(node, ports);
-  return { key, node, face, port, stores, failures, stop: () => node.stop() };
+  return { key, node, face, port, stores, failures, logs, stop: () => node.stop() };
 }
 
 /** Resolves once the node has block `number`; the test's own timeout is the guard against waiting for ever. */
