@@ -28,6 +28,13 @@ export async function connect(options: RawPeerOptions): Promise<RawPeer> {
   return peer;
 }
 
+/** As `connect`, without waiting for anybody. */
+export async function listen(options: RawPeerOptions): Promise<RawPeer> {
+  const peer = await RawPeer.start(options);
+  running.add(peer);
+  return peer;
+}
+
 /** Stops one before the end of the test; its stores can be started on again. */
 export async function stop(node: TestNode): Promise<Stores> {
   running.delete(node);
