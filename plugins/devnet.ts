@@ -52,14 +52,17 @@ function builder(yargs: Argv<object>): Argv<DevnetArguments> {
     .example('$0 devnet --reset --load 100', 'a new network under a load of 100 transfers a second');
 }
 
-/** What each number may be. The first two bounds keep a machine usable; the others are the protocol's (section 6). */
+/** The longest that a timer can wait is 2^31 milliseconds. */
+const MAX_SECONDS = 2_000_000;
+
+/** What each number may be; interval and difficulty as the protocol has them (section 6). */
 const RANGES: readonly (readonly [name: string, min: number, max: number, integer: boolean])[] = [
   ['validators', 1, 100, true],
   ['basic', 0, 100, true],
   ['interval', 0, 86_400, false],
   ['difficulty', 0, 16, true],
   ['load', 0, 100_000, false],
-  ['seconds', 0, 86_400 * 365, false],
+  ['seconds', 0, MAX_SECONDS, false],
 ];
 
 function checkNumbers(given: Readonly<Record<string, unknown>>): true {
