@@ -20,6 +20,8 @@ export class Departures<Status> {
   readonly #limits: DepartureLimits;
   /** In the order in which they left. */
   readonly #departed = new Map<Hash, Departure<Status>>();
+  /** One iterator for good: each new one would step anew over all the places that deletions left empty. */
+  readonly #oldestFirst = this.#departed.keys();
   #bytes = 0;
 
   constructor(limits: DepartureLimits) {
@@ -35,10 +37,9 @@ export class Departures<Status> {
     this.forget(id);
     this.#departed.set(id, departure);
     this.#bytes += bytesOf(departure);
-    for (const oldest of this.#departed.keys()) {
-      if (this.#departed.size <= this.#limits.maxCount && this.#bytes <= this.#limits.maxBytes) break;
-      this.forget(oldest);
-    }
+    const { maxCount, maxBytes } = this.#limits;
+    while (this.#departed.size > maxCount || this.#bytes > maxBytes)
+      this.forget(this.#oldestFirst.next().value as Hash);
   }
 
   forget(id: Hash): void {

@@ -8,6 +8,8 @@ const MAX_ENTRIES = 65_536;
 
 export class SignatureCache {
   readonly #hashes = new Set<Hash>();
+  /** One iterator for good: each new one would step anew over all the places that deletions left empty. */
+  readonly #oldestFirst = this.#hashes.values();
 
   has(wireHash: Hash): boolean {
     return this.#hashes.has(wireHash);
@@ -15,9 +17,6 @@ export class SignatureCache {
 
   addAll(transactions: Iterable<{ readonly wireHash: Hash }>): void {
     for (const { wireHash } of transactions) this.#hashes.add(wireHash);
-    for (const oldest of this.#hashes) {
-      if (this.#hashes.size <= MAX_ENTRIES) break;
-      this.#hashes.delete(oldest);
-    }
+    while (this.#hashes.size > MAX_ENTRIES) this.#hashes.delete(this.#oldestFirst.next().value as Hash);
   }
 }

@@ -2,6 +2,8 @@
 export class Lru<K, V> {
   /** Oldest use first, as a Map keeps the order of insertion. */
   readonly #entries = new Map<K, V>();
+  /** One iterator for good: each new one would step anew over all the places that deletions left empty. */
+  readonly #oldestFirst = this.#entries.keys();
   readonly #capacity: number;
 
   constructor(capacity: number) {
@@ -18,7 +20,7 @@ export class Lru<K, V> {
     this.#entries.delete(key);
     this.#entries.set(key, value);
     if (this.#entries.size > this.#capacity) {
-      const { value: oldest } = this.#entries.keys().next();
+      const { value: oldest } = this.#oldestFirst.next();
       this.#entries.delete(oldest as K);
     }
   }

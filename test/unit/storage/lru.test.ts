@@ -13,3 +13,15 @@ it('forgets what was used longest ago, reading counts as use', () => {
   expect(lru.get('c')).toBe(4);
   expect(lru.get('a')).toBe(1);
 });
+
+it('forgets in the order of use over many turns', () => {
+  const lru = new Lru<number, number>(10);
+  let model: number[] = [];
+  for (let turn = 0; turn < 5_000; turn++) {
+    // 17 keys in an order that repeats late: some are used again, some come back after they were forgotten.
+    const key = (turn * turn + 3 * turn) % 17;
+    expect(lru.get(key)).toBe(model.includes(key) ? key : undefined);
+    lru.set(key, key);
+    model = [...model.filter((known) => known !== key), key].slice(-10);
+  }
+});
