@@ -2,7 +2,7 @@
  * `Worker` on threads of its own: some that check signatures, and one, started when first needed, that seeks nonces.
  *
  * A job for a thread costs about as much as one check, so checks travel in batches: what was asked for in one turn of
- * the event loop goes together, split evenly over the threads. One or two checks alone are done here at once.
+ * the event loop goes together, split evenly over the threads. A few checks alone, as those of votes, are done here at once.
  */
 import { availableParallelism } from 'node:os';
 import type { Worker } from '../ports/worker.js';
@@ -14,8 +14,8 @@ import { Verifier } from './verifier.js';
 
 /** More threads than these would only take the processor from the thread that decides. */
 const MAX_VERIFIERS = 4;
-/** Up to so many checks the way to a thread and back is longer than the checking. */
-const MAX_INLINE_CHECKS = 2;
+/** Up to so many checks the way to a thread and back takes longer than the checking, a quarter of a millisecond. */
+const MAX_INLINE_CHECKS = 8;
 /** A smaller part is not worth a message. */
 const MIN_CHECKS_A_PART = 16;
 /** A larger part would keep those behind it waiting longer than 10 ms. */

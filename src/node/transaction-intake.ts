@@ -14,6 +14,9 @@ import type { Chain } from './chain.js';
 import type { SubmitResult, TransactionStatus } from './face.js';
 import type { SignatureCache } from './signature-cache.js';
 
+/** Wire forms of peers whose signatures are being checked; copies of any beyond this are checked again. */
+const MAX_CHECKING = 65_536;
+
 export interface TransactionIntakeDependencies {
   /** What became of a transaction, as the API shows it. */
   status(id: Hash): TransactionStatus | undefined;
@@ -33,6 +36,8 @@ export class TransactionIntake {
   readonly #worker: Worker;
   readonly #verified: SignatureCache;
   readonly #dependencies: TransactionIntakeDependencies;
+  /** H(wire form): every peer passes a transaction on, so its copies arrive while the first is being checked. */
+  readonly #checking = new Set<Hash>();
 
   constructor(
     parts: {
@@ -54,10 +59,24 @@ export class TransactionIntake {
 
   /** Of a peer: what is known already costs a hash, what is bad is held against it. */
   async hear(peer: Address, wires: readonly Uint8Array[]): Promise<void> {
-    const news = wires.filter((wire) => !this.#mempool.hasWire(sha256Hex(wire)));
+    const news: Uint8Array[] = [];
+    const hashes: Hash[] = [];
+    for (const wire of wires) {
+      const hash = sha256Hex(wire);
+      if (this.#mempool.hasWire(hash) || this.#checking.has(hash)) continue;
+      news.push(wire);
+      if (this.#checking.size >= MAX_CHECKING) continue;
+      this.#checking.add(hash);
+      hashes.push(hash);
+    }
     if (news.length === 0) return;
-    for (const result of await this.submit(news, peer)) {
-      if (!result.accepted) this.#dependencies.offend(peer, result.code, `${result.code}: ${result.message}`);
+    try {
+      for (const result of await this.submit(news, peer)) {
+        if (!result.accepted)
+          this.#dependencies.offend(peer, result.code, `${result.code}: ${result.message}`);
+      }
+    } finally {
+      for (const hash of hashes) this.#checking.delete(hash);
     }
   }
 
