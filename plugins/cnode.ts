@@ -5,7 +5,7 @@ import { isLoopback } from '../src/api/hosts.js';
 import { type HttpServer, startHttp } from '../src/api/server.js';
 import { type Config, ConfigError } from '../src/config/config.js';
 import { type Account, accountDirectory } from '../src/keys/account.js';
-import { Daemon, type DaemonOptions } from '../src/node/daemon.js';
+import { type Daemon, type DaemonOptions, startDaemon } from '../src/node/daemon.js';
 import type { Role } from '../src/node/face.js';
 import type { Log } from '../src/node/log.js';
 import { ProgressBar } from '../src/node/progress-bar.js';
@@ -87,7 +87,7 @@ async function handler(args: ArgumentsCamelCase<CnodeArguments>): Promise<void> 
   });
 
   warnIfExposed(config, log);
-  const starting = Daemon.start(daemonOptions(config, account, args, log), failed);
+  const starting = startDaemon(daemonOptions(config, account, args, log), failed);
   // Waiting for a genesis block may take for ever: a signal ends that too.
   const daemon = await Promise.race([starting, stopping]);
   if (daemon === undefined) process.exit(0);

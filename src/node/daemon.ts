@@ -17,20 +17,21 @@ import type { Clock } from '../ports/clock.js';
 import type { Random } from '../ports/random.js';
 import type { Signer } from '../ports/signer.js';
 import type { Store } from '../ports/store.js';
-import type { Endpoint, Transport } from '../ports/transport.js';
+import type { Transport } from '../ports/transport.js';
 import type { Worker } from '../ports/worker.js';
 import { GENESIS_NUMBER, MAX_CLOCK_AHEAD_MS } from '../protocol/block.js';
-import type { Address, Hash } from '../protocol/bytes.js';
+import type { Hash } from '../protocol/bytes.js';
 import { readGenesisBlock } from '../protocol/genesis.js';
 import { ChainStore } from '../storage/chain-store.js';
 import { chainDirectory, signerDirectory } from '../storage/data-directory.js';
 import { DiskGuard } from '../storage/disk-guard.js';
 import { openLevelStore } from '../storage/level-store.js';
-import type { NodeFace, Role } from './face.js';
+import type { NodeFace } from './face.js';
 import { fetchGenesis } from './fetch-genesis.js';
 import { GENESIS_FILE, readGenesisFile } from './genesis-file.js';
 import type { Log } from './log.js';
 import { Node } from './node.js';
+import type { NodeOptions } from './node-options.js';
 import { PublicFace } from './public-face.js';
 import { systemClock } from './system-clock.js';
 import { systemRandom } from './system-random.js';
@@ -42,75 +43,67 @@ const DISK_CHECK_FRESH_MS = 1_000;
 /** The longest that a timer of the system can be set to. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-export interface DaemonOptions {
+export interface DaemonOptions
+  extends Pick<
+    NodeOptions,
+    'role' | 'agent' | 'listen' | 'advertise' | 'peers' | 'allow' | 'maxInbound' | 'acceptLostRecord' | 'log'
+  > {
   readonly basePath: string;
   readonly account: Account;
-  readonly role: Role;
-  readonly agent: string;
-  readonly listen: Endpoint;
-  readonly advertise: Endpoint | null;
-  readonly peers: readonly Endpoint[];
-  readonly allow: readonly Address[];
   readonly tls: boolean;
-  readonly maxInbound: number;
   /** Base URL of the discovery service; null to ask none. */
   readonly discoveryUrl: string | null;
   readonly pinnedGenesisId: Hash | null;
-  readonly acceptLostRecord: boolean;
-  readonly log: Log;
 }
 
-export class Daemon {
+export interface Daemon {
   readonly face: NodeFace;
+  readonly node: Node;
   /** The port listened on for other nodes. */
   readonly port: number;
-  readonly node: Node;
-  readonly #closers: readonly (() => Promise<void>)[];
-  #stopped: Promise<void> | null = null;
+  /** Stops in order; resolves when everything is closed. */
+  stop(): Promise<void>;
+}
 
-  private constructor(node: Node, face: NodeFace, port: number, closers: readonly (() => Promise<void>)[]) {
-    this.node = node;
-    this.face = face;
-    this.port = port;
-    this.#closers = closers;
-  }
-
-  /**
-   * @param onFailure called at most once, when the node cannot go on; it is to be stopped then
-   * @throws errors of one sentence for what an operator can mend: ports, databases, genesis
-   */
-  static async start(options: DaemonOptions, onFailure: (error: Error) => void): Promise<Daemon> {
-    const closers: (() => Promise<void>)[] = [];
-    try {
-      return await begin(options, onFailure, closers);
-    } catch (error) {
-      await closeAll(closers);
-      throw error;
-    }
-  }
-
-  /** Stops in order. Resolves when everything is closed. */
-  stop(): Promise<void> {
-    this.#stopped ??= closeAll(this.#closers);
-    return this.#stopped;
-  }
-
-  /** For `Daemon.start` alone. */
-  static of(node: Node, face: NodeFace, port: number, closers: readonly (() => Promise<void>)[]): Daemon {
-    return new Daemon(node, face, port, closers);
+/**
+ * @param onFailure called at most once, when the node cannot go on; it is to be stopped then
+ * @throws errors of one sentence for what an operator can mend: ports, databases, genesis
+ */
+export async function startDaemon(
+  options: DaemonOptions,
+  onFailure: (error: Error) => void,
+): Promise<Daemon> {
+  const closers: (() => Promise<void>)[] = [];
+  try {
+    const running = await begin(options, onFailure, closers);
+    let stopped: Promise<void> | undefined;
+    const stop = () => {
+      stopped ??= closeAll(closers);
+      return stopped;
+    };
+    return { ...running, stop };
+  } catch (error) {
+    await closeAll(closers);
+    throw error;
   }
 }
 
-/** What was opened last is closed first. */
+/** What was opened last is closed first; what cannot be closed keeps nothing else open. */
 async function closeAll(closers: readonly (() => Promise<void>)[]): Promise<void> {
-  for (const close of [...closers].reverse()) await close();
+  const last = closers.at(-1);
+  if (last === undefined) return;
+  try {
+    await last();
+  } finally {
+    await closeAll(closers.slice(0, -1));
+  }
 }
 
 async function begin(
   options: DaemonOptions,
   onFailure: (error: Error) => void,
   closers: (() => Promise<void>)[],
-): Promise<Daemon> {
+): Promise<Omit<Daemon, 'stop'>> {
   const { basePath, account, log } = options;
   const fail = once(onFailure);
   const open = async (directory: string): Promise<Store> => {
@@ -150,7 +143,7 @@ async function begin(
   closers.push(async () => clearInterval(watch));
   const discovery = joinDiscovery(options, ports, node, port);
   if (discovery !== null) closers.push(() => discovery.stop());
-  return Daemon.of(node, new PublicFace(node, ports), port, closers);
+  return { node, face: new PublicFace(node, ports), port };
 }
 
 interface EdgePorts {
