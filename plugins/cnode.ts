@@ -101,12 +101,13 @@ async function handler(args: ArgumentsCamelCase<CnodeArguments>): Promise<void> 
       onFailure: (cause, request) =>
         log('error', { request, error: explain(cause, true) }, 'the HTTP API failed'),
     });
+    // Before the line that says so: whoever waits for that line may read the file.
+    await writePidfile(args);
     log(
       'info',
       { event: 'http', http_port: http.port },
       `HTTP API ENDPOINT Started got up and listening on port: ${http.port}`,
     );
-    await writePidfile(args);
     const progress = showProgress(daemon.node);
     error = (await Promise.race([stopping, failure])) ?? undefined;
     clearInterval(progress);
