@@ -132,6 +132,7 @@ export class ConsensusDriver {
    * which must not leave before it is on disk.
    */
   behindEffects(send: () => void): void {
+    if (this.#stopped) return;
     this.#queue.push(send);
     if (!this.#draining) void this.#drain();
   }
@@ -153,7 +154,7 @@ export class ConsensusDriver {
         if (this.#stopped) return;
       }
     } catch (error) {
-      this.#dependencies.fail(error instanceof Error ? error : new Error(String(error)));
+      this.#failed(error);
     } finally {
       this.#draining = false;
     }
@@ -199,7 +200,9 @@ export class ConsensusDriver {
     }
   }
 
+  /** For good: what stands behind a failed effect, a vote that is not on disk, must not leave while the node stops. */
   readonly #failed = (error: unknown): void => {
+    this.stop();
     this.#dependencies.fail(error instanceof Error ? error : new Error(String(error)));
   };
 
