@@ -1,0 +1,403 @@
+/**
+ * One machine of a simulated network: its disks, its clock, and at most one process, the production `Node` on simulated
+ * ports. A process may end at any of its effects, be paused, and be started again on what the disks kept.
+ */
+import { Node } from '../../src/node/node.js';
+import type { NodeOptions, NodePorts } from '../../src/node/node-options.js';
+import type { Clock, Timer } from '../../src/ports/clock.js';
+import type { Signer } from '../../src/ports/signer.js';
+import type { Endpoint } from '../../src/ports/transport.js';
+import type { Worker } from '../../src/ports/worker.js';
+import { seekNonce } from '../../src/protocol/block.js';
+import { StorageError } from '../../src/storage/errors.js';
+import type { Agenda } from './agenda.js';
+import type { Chance } from './chance.js';
+import { type DiskCounts, NEVER, SimDisk } from './disk.js';
+import type { Host, Outgoing, SimConnection, SimInternet } from './internet.js';
+import type { Judge } from './judge.js';
+import type { KeyRing, SimKey } from './keys.js';
+import type { Liar } from './liar.js';
+import type { Trace } from './trace.js';
+import { violated } from './violation.js';
+
+export const PORT = 8_000;
+/** 2023-11-14, in milliseconds. */
+export const EPOCH_MS = 1_700_000_000_000;
+/** More timers than any node needs: beyond it something starts them without end. */
+const MAX_TIMERS = 5_000;
+/** Why a process may end without being at fault itself. */
+export type Excuse = 'disk' | 'flip';
+
+export interface MachineWorld {
+  readonly agenda: Agenda;
+  readonly internet: SimInternet;
+  readonly judge: Judge;
+  readonly trace: Trace;
+  readonly keys: KeyRing;
+  readonly genesisBlock: Uint8Array;
+  readonly diskCounts: DiskCounts;
+  /** Probability that a process ends at one of its effects. */
+  strikeRate: number;
+  /** Duration of a signature. */
+  readonly signMs: number;
+  /** A process ended by itself, as it must when its disk fails. */
+  ended(machine: Machine): void;
+  restartLater(machine: Machine): void;
+}
+
+export class Machine implements Host {
+  readonly index: number;
+  readonly name: string;
+  readonly key: SimKey;
+  readonly isAuthority: boolean;
+  readonly chain: SimDisk;
+  readonly record: SimDisk;
+  readonly peers: readonly Endpoint[];
+  liar: Liar | undefined;
+  /** Added to what the wall clock shows, and how fast the monotonic one runs. */
+  skewMs = 0;
+  drift = 1;
+  powered = true;
+  life = 0;
+  node: Node | undefined;
+  /** What the process may fail of. */
+  readonly excuses = new Set<Excuse>();
+  acceptLostRecord = false;
+  /** The highest block that the process called final, on the chain that it has now. */
+  finalNumber = 1;
+  phase = '';
+  readonly #world: MachineWorld;
+  readonly #chance: Chance;
+  readonly #connections = new Set<SimConnection>();
+  #pausedUntilMs = 0;
+  #backlog: (() => void)[] = [];
+  #bootedMs = 0;
+  #timers = 0;
+  #gone = true;
+
+  constructor(
+    index: number,
+    key: SimKey,
+    isAuthority: boolean,
+    peers: readonly Endpoint[],
+    chance: Chance,
+    world: MachineWorld,
+  ) {
+    this.index = index;
+    this.name = hostOf(index);
+    this.key = key;
+    this.isAuthority = isAuthority;
+    this.peers = peers;
+    this.#chance = chance;
+    this.#world = world;
+    this.chain = new SimDisk(`chain ${index}`, chance.of('chain'), world.diskCounts);
+    this.record = new SimDisk(`record ${index}`, chance.of('record'), world.diskCounts);
+    world.internet.hosts.set(this.name, this);
+  }
+
+  get running(): boolean {
+    return !this.#gone;
+  }
+
+  get honest(): boolean {
+    return this.liar === undefined;
+  }
+
+  get head(): number | undefined {
+    return this.node?.chain.head.header.number;
+  }
+
+  get connections(): ReadonlySet<SimConnection> {
+    return this.#connections;
+  }
+
+  start(): void {
+    if (this.running) return;
+    const { agenda, judge } = this.#world;
+    this.life++;
+    this.#gone = false;
+    this.powered = true;
+    this.#bootedMs = agenda.nowMs;
+    this.#timers = 0;
+    this.#backlog = [];
+    this.#pausedUntilMs = 0;
+    this.say('starts');
+    const { life } = this;
+    const options = this.#options(life);
+    const begun = Node.open(this.#ports(life), options).then(async (node) => {
+      if (this.life !== life || this.#gone) return;
+      this.node = node;
+      await this.#welcome(node);
+      node.onFinal(({ block, certificate, synced }) => {
+        if (this.life !== life || this.#gone) return;
+        const { number: final } = block.header;
+        this.say(
+          `final ${final} ${block.id.slice(0, 8)} round ${certificate.round}${synced ? ' synced' : ''}`,
+        );
+        if (!this.honest) return;
+        if (final !== this.finalNumber + 1 && final <= this.finalNumber)
+          violated(`${this.name} made block ${final} final after block ${this.finalNumber}`);
+        this.finalNumber = final;
+        judge.final(block, certificate, this.name);
+        const { executor } = judge;
+        if (final === executor.number && node.chain.supply !== executor.supply)
+          violated(`${this.name} counts a supply of ${node.chain.supply} instead of ${executor.supply}`);
+      });
+      await node.start();
+    });
+    begun.catch((error: unknown) => {
+      if (this.life === life) this.#failed(error instanceof Error ? error : new Error(String(error)));
+    });
+  }
+
+  /** The process is gone; with the whole machine, nobody is told. */
+  crash(how: 'process' | 'power'): void {
+    if (this.#gone) return;
+    this.say(how === 'power' ? 'loses power' : 'crashes');
+    this.#end();
+    this.powered = how === 'process';
+    if (this.powered) for (const connection of this.#connections) connection.abandon();
+    this.#connections.clear();
+  }
+
+  /** As an operator stops it: all that must be finished is. */
+  stop(stopped: () => void): void {
+    const { node, life } = this;
+    if (this.#gone || node === undefined) return this.crash('process');
+    this.say('is stopped');
+    node.stop().then(
+      () => {
+        if (this.life !== life) return;
+        this.crash('process');
+        stopped();
+      },
+      (error: unknown) => this.#failed(error instanceof Error ? error : new Error(String(error))),
+    );
+  }
+
+  pause(durationMs: number): void {
+    if (this.#gone) return;
+    const { agenda } = this.#world;
+    const { life } = this;
+    this.say(`pauses for ${Math.round(durationMs)} ms`);
+    this.#pausedUntilMs = Math.max(this.#pausedUntilMs, agenda.nowMs + durationMs);
+    agenda.after(durationMs, () => this.#resume(life));
+  }
+
+  wake(): void {
+    this.#pausedUntilMs = 0;
+    this.#resume(this.life);
+  }
+
+  wipeChain(): void {
+    this.chain.wipe();
+    this.finalNumber = 1;
+    this.excuses.delete('flip');
+  }
+
+  /** Bounds that hold at every moment. */
+  check(): void {
+    const { node } = this;
+    if (node === undefined || this.#gone) return;
+    const number = node.chain.head.header.number;
+    if (this.honest && number < this.finalNumber) violated(`${this.name} fell back to block ${number}`);
+    if (this.#timers > MAX_TIMERS) violated(`${this.name} has ${this.#timers} timers`);
+  }
+
+  say(what: string): void {
+    this.#world.trace.add(this.#world.agenda.nowMs, `${this.index} ${what}`);
+  }
+
+  // Host
+
+  after(delayMs: number, run: () => void): Timer {
+    const { life } = this;
+    this.#timers++;
+    let open = true;
+    const close = () => {
+      if (open && this.life === life) this.#timers--;
+      open = false;
+    };
+    const timer = this.#world.agenda.after(delayMs, () => {
+      close();
+      if (this.life === life && !this.#gone) this.#run(run);
+    });
+    return {
+      cancel: () => {
+        close();
+        timer.cancel();
+      },
+    };
+  }
+
+  outgoing(frame: Uint8Array, to: SimConnection): readonly Outgoing[] {
+    this.#connections.add(to);
+    return this.liar === undefined ? [{ frame, delayMs: 0 }] : this.liar.outgoing(frame, to);
+  }
+
+  strikes(effect: string): boolean {
+    if (this.#gone) return true;
+    const { strikeRate } = this.#world;
+    if (strikeRate === 0 || !this.#chance.chance(strikeRate)) return false;
+    this.say(`ends at: ${effect}`);
+    this.crash(this.#chance.chance(0.3) ? 'power' : 'process');
+    this.#world.restartLater(this);
+    return true;
+  }
+
+  // The process
+
+  /** What a process finds on its disk is as final as what it decides. */
+  async #welcome(node: Node): Promise<void> {
+    const { judge } = this.#world;
+    const { number } = node.chain.head.header;
+    if (number < this.finalNumber && !this.excuses.has('flip'))
+      violated(`${this.name} is back at block ${number} although block ${this.finalNumber} was final`);
+    if (!this.honest) return;
+    // A block may have reached the disk just before a crash, and nobody heard of it.
+    for (let next = Math.min(number, judge.executor.number + 1); next <= number; next++) {
+      const found = await node.reader.block(next);
+      if (found?.certificate) judge.final(found.block, found.certificate, this.name);
+    }
+    this.finalNumber = number;
+  }
+
+  #run(run: () => void): void {
+    if (this.#world.agenda.nowMs < this.#pausedUntilMs || this.#backlog.length > 0) this.#backlog.push(run);
+    else run();
+  }
+
+  #resume(life: number): void {
+    const { agenda } = this.#world;
+    if (this.life !== life || this.#gone || agenda.nowMs < this.#pausedUntilMs) return;
+    const run = this.#backlog.shift();
+    if (run === undefined) return;
+    // One at a time, as promises settle between events; what comes meanwhile waits behind.
+    run();
+    agenda.after(0, () => this.#resume(life));
+  }
+
+  #end(): void {
+    this.life++;
+    this.#gone = true;
+    this.node = undefined;
+    this.#backlog = [];
+    this.#pausedUntilMs = 0;
+    this.chain.crash();
+    this.record.crash();
+  }
+
+  #failed(error: Error): void {
+    if (this.#gone) return;
+    this.say(`fails: ${error.message}`);
+    if (this.excuses.size === 0 && this.honest)
+      violated(`${this.name} failed without cause: ${error.stack ?? error.message}`);
+    this.crash('process');
+    this.#world.ended(this);
+  }
+
+  #options(life: number): NodeOptions {
+    return {
+      genesisBlock: this.#world.genesisBlock,
+      role: this.isAuthority ? 'validator' : 'basic',
+      agent: 'simulated/1',
+      listen: { host: this.name, port: PORT },
+      advertise: null,
+      peers: this.peers,
+      allow: [],
+      maxInbound: 60,
+      acceptLostRecord: this.acceptLostRecord,
+      log: (level, fields, text) => {
+        if (this.life !== life) return;
+        if (level === 'warn' || level === 'error') this.say(`${level}: ${text} ${JSON.stringify(fields)}`);
+        if (fields.event === 'phase') this.say(text);
+      },
+      checkDisk: async () => {
+        if (this.chain.full) throw new StorageError('DISK_FULL', 'the disk is nearly full');
+      },
+      onFailure: (error) => {
+        if (this.life === life) this.#failed(error);
+      },
+    };
+  }
+
+  #ports(life: number): NodePorts {
+    const user = this.#diskUser(life);
+    return {
+      clock: this.#clock(life),
+      random: this.#chance.of(`random ${life}`),
+      transport: this.#world.internet.transport(this),
+      worker: this.#worker(),
+      signer: this.#signer(life),
+      chain: this.chain.open(user),
+      signerRecord: this.record.open(user),
+    };
+  }
+
+  #diskUser(life: number) {
+    const gone = () => this.life !== life || this.#gone;
+    return {
+      after: (delayMs: number, run: () => void) => {
+        if (!gone()) this.after(delayMs, run);
+      },
+      strikes: (effect: string) => gone() || this.strikes(effect),
+      get gone() {
+        return gone();
+      },
+    };
+  }
+
+  #clock(life: number): Clock {
+    const { agenda } = this.#world;
+    return {
+      now: () => Math.floor(EPOCH_MS + agenda.nowMs + this.skewMs),
+      monotonic: () => (agenda.nowMs - this.#bootedMs) * this.drift,
+      after: (delayMs, fire) =>
+        this.life === life ? this.after(delayMs / this.drift, fire) : { cancel: () => {} },
+    };
+  }
+
+  #signer(life: number): Signer {
+    const { key } = this;
+    return {
+      address: key.address,
+      publicKey: key.publicKey,
+      sign: (message) => {
+        if (this.life !== life || this.strikes('sign')) return NEVER;
+        this.#world.judge.signing(key.address, message);
+        const signature = key.sign(message);
+        return new Promise((resolve) => {
+          this.after(this.#chance.between(0.2, 2) * this.#world.signMs, () => resolve(signature));
+        });
+      },
+    };
+  }
+
+  #worker(): Worker {
+    const { keys } = this.#world;
+    const { life } = this;
+    return {
+      verify: (checks) => {
+        if (checks.length === 0) return Promise.resolve([]);
+        if (this.life !== life) return NEVER;
+        const good = checks.map((check) => keys.verify(check));
+        return new Promise((resolve) => {
+          this.after(this.#chance.between(0, 0.5) + 0.03 * checks.length, () => resolve(good));
+        });
+      },
+      seekNonce: (miningHash, difficulty, signal) => {
+        if (difficulty === 0) return Promise.resolve(0);
+        if (this.life !== life) return NEVER;
+        const nonce = seekNonce(miningHash, difficulty, 0, Number.MAX_SAFE_INTEGER);
+        return new Promise((resolve) => {
+          this.after((nonce ?? 0) / 500, () => resolve(signal.aborted ? undefined : nonce));
+        });
+      },
+      close: () => Promise.resolve(),
+    };
+  }
+}
+
+export function hostOf(index: number): string {
+  return `10.0.0.${index + 1}`;
+}

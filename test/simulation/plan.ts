@@ -1,0 +1,143 @@
+/** What one seed draws: the network, its genesis, who lies, which faults come, and how often. */
+import { toBase64 } from '../../src/protocol/bytes.js';
+import { type Genesis, genesisBlock, parseGenesis } from '../../src/protocol/genesis.js';
+import { Chance } from './chance.js';
+import { hashedKeys, type KeyRing, rsaKeys, type SimKey } from './keys.js';
+import { TRICKS, type Trick } from './liar.js';
+import { EPOCH_MS } from './machine.js';
+
+export const FAULTS = [
+  'crash',
+  'power cut',
+  'stop',
+  'pause',
+  'restart all',
+  'wipe chain',
+  'wipe both',
+  'sync error',
+  'disk full',
+  'flipped bit',
+  'clock jump',
+  'partition',
+  'one-way cut',
+  'link by link',
+] as const;
+export type Fault = (typeof FAULTS)[number];
+
+export interface Plan {
+  readonly seed: number;
+  readonly rsa: boolean;
+  readonly ring: KeyRing;
+  /** Sorted by address: the authorities' order. */
+  readonly authorities: readonly SimKey[];
+  readonly basics: readonly SimKey[];
+  readonly clients: readonly SimKey[];
+  readonly genesis: Genesis;
+  readonly liars: ReadonlyMap<number, readonly Trick[]>;
+  /** More lie than the network bears: it may split, but not unseen. */
+  readonly beyond: boolean;
+  /** Each comes about so often, in milliseconds; those not named never do. */
+  readonly faults: ReadonlyMap<Fault, number>;
+  readonly faultsUntilMs: number;
+  readonly strikeRate: number;
+  readonly loss: number;
+  readonly duplication: number;
+  readonly reordering: number;
+  readonly splitting: number;
+  readonly maxDelayMs: number;
+  readonly bytesPerMs: number;
+  readonly diskLatencyMs: number;
+  readonly maxSkewMs: number;
+  readonly maxDrift: number;
+  /** Between two submissions. */
+  readonly submitEveryMs: number;
+  /** Of submissions that nobody should make. */
+  readonly oddity: number;
+}
+
+const CLIENTS = 6;
+
+export function drawPlan(seed: number): Plan {
+  const chance = new Chance(seed, 'plan');
+  const rsa = chance.chance(0.05);
+  const count = rsa ? chance.pick([1, 3, 4]) : chance.pick([4, 4, 4, 4, 4, 1, 2, 3, 5, 6, 7, 7, 9, 10, 13]);
+  const basicCount = rsa ? chance.below(2) : chance.pick([0, 0, 1, 1, 2, 3, 10]);
+  const ring = rsa
+    ? rsaKeys(new Chance(seed, 'signatures'))
+    : hashedKeys(count + basicCount + CLIENTS, new Chance(seed, 'signatures'));
+  const byAddress = (a: SimKey, b: SimKey) => (a.address < b.address ? -1 : 1);
+  const authorities = ring.keys.slice(0, count).sort(byAddress);
+  const basics = ring.keys.slice(count, count + basicCount);
+  const clients = ring.keys.slice(rsa ? 0 : count + basicCount);
+
+  const faulty = Math.floor((count - 1) / 3);
+  const beyond = count >= 4 && chance.chance(0.03);
+  const lying = beyond ? faulty + 1 + chance.below(2) : chance.chance(0.6) ? chance.below(faulty + 1) : 0;
+  const places = authorities.map((_, index) => index);
+  const liars = new Map(
+    chance.sample(places, lying).map((index) => [index, chance.sample(TRICKS, 1 + chance.below(4))] as const),
+  );
+  const quiet = chance.chance(0.1);
+  const faults = new Map<Fault, number>();
+  if (!quiet) {
+    for (const fault of FAULTS) {
+      if (chance.chance(0.35)) faults.set(fault, chance.pick([4_000, 10_000, 25_000]));
+    }
+  }
+  return {
+    seed,
+    rsa,
+    ring,
+    authorities,
+    basics,
+    clients,
+    genesis: drawGenesis(chance, authorities, clients),
+    liars,
+    beyond,
+    faults,
+    faultsUntilMs: chance.between(15_000, 60_000),
+    strikeRate: !quiet && chance.chance(0.3) ? chance.pick([0.000_1, 0.000_5, 0.002]) : 0,
+    loss: !quiet && chance.chance(0.4) ? chance.pick([0.01, 0.05, 0.3]) : 0,
+    duplication: !quiet && chance.chance(0.3) ? 0.05 : 0,
+    reordering: !quiet && chance.chance(0.3) ? 0.1 : 0,
+    splitting: chance.chance(0.3) ? 0.1 : 0,
+    maxDelayMs: chance.pick([2, 20, 20, 100, 300]),
+    bytesPerMs: chance.pick([Number.POSITIVE_INFINITY, 10_000, 300]),
+    diskLatencyMs: chance.pick([0.2, 1, 1, 10]),
+    maxSkewMs: chance.pick([0, 100, 3_000, 6_000]),
+    maxDrift: chance.pick([0, 0.000_1, 0.01]),
+    submitEveryMs: chance.pick([50, 200, 500, 2_000]),
+    oddity: chance.pick([0, 0.1, 0.3]),
+  };
+}
+
+function drawGenesis(chance: Chance, authorities: readonly SimKey[], clients: readonly SimKey[]): Genesis {
+  const maxBound = chance.pick([1, 5, 100, 1_000]);
+  const balance = chance.chance(0.1) ? 1.5e15 : 1_000_000;
+  const timeoutProposeMs = chance.pick([300, 500, 1_000, 3_000]);
+  const config = {
+    network_id: 1 + chance.below(1_000),
+    time: EPOCH_MS - 60_000,
+    miners: authorities.map(({ address, publicKey }) => ({ address, public_key: toBase64(publicKey) })),
+    alloc: Object.fromEntries(clients.slice(0, -1).map(({ address }) => [address, { balance }])),
+    block_mining: {
+      interval: chance.pick([0.5, 1, 3, 10]),
+      max_bound: maxBound,
+      min_bound: Math.min(maxBound, chance.pick([1, 1, 1, 3, 10])),
+      reward: chance.pick([0, 1, 100, 1e14]),
+      difficulty: chance.pick([0, 0, 0, 1, 2]),
+      allow_empty: chance.chance(0.5),
+    },
+    transaction: { min_fee: chance.pick([0, 0, 1, 5]), max_data: chance.pick([0, 64, 4_096]) },
+    genesis_block: chance.chance(0.3)
+      ? { coinbase: chance.pick(authorities).address, coinbase_reward: 50, difficulty: 0 }
+      : { difficulty: 0 },
+    consensus: {
+      timeout_propose_ms: timeoutProposeMs,
+      timeout_vote_ms: chance.pick([100, 300, 1_000]),
+      timeout_delta_ms: chance.pick([1, 100, 500]),
+      timeout_max_ms: chance.pick([2_000, 10_000, 60_000]) + timeoutProposeMs,
+    },
+  };
+  return genesisBlock(parseGenesis(JSON.stringify(config)).config);
+}

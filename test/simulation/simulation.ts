@@ -1,0 +1,351 @@
+/**
+ * One simulated network, from one seed: production nodes on simulated machines, faults for a while, then none, and at
+ * the end a comparison of all that they hold. Any promise that is broken on the way throws a Violation.
+ */
+
+import { MEMPOOL_LIMITS } from '../../src/mempool/limits.js';
+import { LIMITS } from '../../src/network/limits.js';
+import { sha256Hex } from '../../src/protocol/hash.js';
+import { Agenda } from './agenda.js';
+import { Chance } from './chance.js';
+import type { DiskCounts } from './disk.js';
+import { FaultInjector } from './fault-injector.js';
+import { frameType, SimInternet } from './internet.js';
+import { Judge } from './judge.js';
+import { Liar } from './liar.js';
+import { hostOf, Machine, type MachineWorld, PORT } from './machine.js';
+import { drawPlan, type Plan } from './plan.js';
+import { Trace } from './trace.js';
+import { Violation, violated } from './violation.js';
+import { Workload } from './workload.js';
+
+/** After the faults so many heights must be added by a quorum … */
+const HEIGHTS_AFTER = 10;
+/** … within this, and then all must have caught up within this again. */
+const RECOVERY_MS = 400_000;
+const CATCH_UP_MS = 120_000;
+/** A height at which more is held than this holds something without end. */
+const MAX_HELD = 20_000;
+const BOUNDS_EVERY_MS = 1_000;
+
+export interface SimulationCounts {
+  restarts: number;
+  resyncs: number;
+  strikes: number;
+  bans: number;
+  evidence: number;
+}
+
+export interface Outcome {
+  readonly plan: Plan;
+  readonly hash: string;
+  readonly events: number;
+  readonly virtualMs: number;
+  readonly violation: Error | undefined;
+  /** With more liars than the network bears: what became of it. */
+  readonly beyond: 'split' | 'evidence' | 'held' | undefined;
+  readonly recent: readonly string[];
+  readonly tallies: Readonly<Record<string, number>>;
+}
+
+export class Simulation implements MachineWorld {
+  readonly agenda = new Agenda();
+  readonly plan: Plan;
+  readonly internet: SimInternet;
+  readonly judge: Judge;
+  readonly trace: Trace;
+  readonly keys: Plan['ring'];
+  readonly genesisBlock: Uint8Array;
+  readonly diskCounts: DiskCounts = { torn: 0, dropped: 0, kept: 0 };
+  readonly machines: readonly Machine[];
+  readonly counts: SimulationCounts = { restarts: 0, resyncs: 0, strikes: 0, bans: 0, evidence: 0 };
+  readonly signMs: number;
+  strikeRate: number;
+  readonly #chance: Chance;
+  readonly #faults: FaultInjector;
+  readonly #workload: Workload;
+  #faulty = true;
+  #submitting = true;
+  #events = 0;
+  #thrown: Error | undefined;
+
+  constructor(seed: number, print?: (line: string) => void) {
+    const plan = drawPlan(seed);
+    this.plan = plan;
+    this.trace = new Trace(print);
+    this.keys = plan.ring;
+    this.genesisBlock = plan.genesis.block.wire;
+    this.strikeRate = plan.strikeRate;
+    this.signMs = 0.5;
+    this.#chance = new Chance(seed, 'simulation');
+    this.judge = new Judge(plan.genesis.config, plan.genesis.block.id, plan.ring);
+    this.internet = new SimInternet(this.agenda, new Chance(seed, 'internet'));
+    this.machines = this.#createMachines(seed);
+    this.#linkInternet(new Chance(seed, 'lines'));
+    this.#faults = new FaultInjector(this, plan, new Chance(seed, 'faults'));
+    this.#workload = new Workload(plan, new Chance(seed, 'workload'));
+  }
+
+  get faulty(): boolean {
+    return this.#faulty;
+  }
+
+  say(what: string): void {
+    this.trace.add(this.agenda.nowMs, what);
+  }
+
+  restartLater(machine: Machine): void {
+    this.agenda.after(this.#chance.pick([50, 1_000, 10_000]) * this.#chance.fraction(), () => {
+      if (machine.running || !this.#faulty) return;
+      this.#start(machine);
+    });
+  }
+
+  ended(machine: Machine): void {
+    this.#faults.operate(machine);
+    if (this.#faulty) this.restartLater(machine);
+    else this.agenda.after(1_000, () => this.#start(machine));
+  }
+
+  async run(): Promise<Outcome> {
+    let violation: Error | undefined;
+    const caught = (error: unknown) => {
+      this.#thrown ??= error instanceof Error ? error : new Error(String(error));
+    };
+    process.on('uncaughtException', caught);
+    process.on('unhandledRejection', caught);
+    try {
+      await this.#play();
+    } catch (error) {
+      violation = error instanceof Error ? error : new Error(String(error));
+    } finally {
+      process.off('uncaughtException', caught);
+      process.off('unhandledRejection', caught);
+    }
+    return this.#outcome(violation);
+  }
+
+  async #play(): Promise<void> {
+    const { plan, agenda } = this;
+    Object.assign(this.internet.faults, {
+      loss: plan.loss,
+      duplication: plan.duplication,
+      reordering: plan.reordering,
+      splitting: plan.splitting,
+    });
+    for (const machine of this.machines)
+      agenda.after(this.#chance.between(0, 2_000), () => this.#start(machine));
+    this.#submit();
+    this.#watchBounds();
+    this.#faults.start();
+    while (await this.#step(plan.faultsUntilMs));
+    this.#endFaults();
+    if (plan.beyond) {
+      // Nothing is promised but that it shows.
+      while (await this.#step(plan.faultsUntilMs + 30_000));
+      return;
+    }
+    await this.#recover();
+    await this.#compare();
+  }
+
+  /** One event, and every promise that settles without time passing. */
+  async #step(untilMs: number): Promise<boolean> {
+    if (!this.agenda.next(untilMs)) return false;
+    this.#events++;
+    await new Promise((resolve) => setImmediate(resolve));
+    if (this.#thrown !== undefined) throw this.#thrown;
+    for (const machine of this.machines) machine.check();
+    return true;
+  }
+
+  #start(machine: Machine): void {
+    if (machine.running) return;
+    this.counts.restarts++;
+    machine.start();
+    this.internet.retry();
+  }
+
+  #endFaults(): void {
+    this.#faulty = false;
+    this.strikeRate = 0;
+    Object.assign(this.internet.faults, { loss: 0, duplication: 0, reordering: 0 });
+    this.say('the faults end');
+    this.#faults.mendAll();
+    for (const machine of this.machines) {
+      if (!machine.running) this.agenda.after(this.#chance.between(0, 1_000), () => this.#start(machine));
+    }
+  }
+
+  async #recover(): Promise<void> {
+    const { plan } = this;
+    const honest = this.machines.filter(({ honest }) => honest);
+    const authorities = honest.filter(({ isAuthority }) => isAuthority);
+    const enough = Math.min(this.judge.quorum, authorities.length);
+    const goal = Math.max(...honest.map(({ finalNumber }) => finalNumber)) + HEIGHTS_AFTER;
+    const untilMs =
+      plan.faultsUntilMs + RECOVERY_MS + HEIGHTS_AFTER * 1000 * plan.genesis.config.block_mining.interval;
+    const reached = () => authorities.filter(({ finalNumber }) => finalNumber >= goal).length >= enough;
+    while (!reached()) {
+      if (!(await this.#step(untilMs))) violated(`the network stands still: ${this.#describe()}`);
+    }
+    this.#submitting = false;
+    const catchUpMs = this.agenda.nowMs + CATCH_UP_MS;
+    const apart = () => new Set(honest.map(({ head }) => head)).size > 1;
+    while (apart()) {
+      if (!(await this.#step(catchUpMs))) violated(`some do not catch up: ${this.#describe()}`);
+    }
+  }
+
+  /** All that caught-up stores hold, against the plain executor. */
+  async #compare(): Promise<void> {
+    const { executor, finals } = this.judge;
+    for (const machine of this.machines) {
+      const { node, name } = machine;
+      if (!machine.honest || machine.chain.isDamaged) continue;
+      if (node === undefined) return violated(`${name} is down at the end`);
+      const head = node.chain.head.header.number;
+      for (let number = 1; number <= head; number++) {
+        const final = await node.reader.block(number);
+        if (final?.block.id !== finals.get(number))
+          violated(`${name} has another block ${number} at the end`);
+      }
+      if (head !== executor.number) violated(`${name} ends at block ${head}, others at ${executor.number}`);
+      const accounts = new Map<string, string>();
+      for await (const [address, { nonce, balance }] of node.reader.accountsAt(head))
+        accounts.set(address, `${nonce} ${balance}`);
+      const plain = new Map(
+        [...executor.accounts].map(([address, { nonce, balance }]) => [address, `${nonce} ${balance}`]),
+      );
+      if (fingerprint(accounts) !== fingerprint(plain)) violated(`${name} holds other accounts at the end`);
+      for (const [address, publicKey] of executor.keys) {
+        if (Buffer.compare(node.chain.publicKey(address) ?? new Uint8Array(0), publicKey) !== 0)
+          violated(`${name} holds another key of ${address}`);
+      }
+      for (const [id, place] of executor.transactions) {
+        const status = node.reader.status(id);
+        const found = status?.state === 'final' ? `${status.blockNumber} ${status.index}` : status?.state;
+        if (found !== place) violated(`${name} lost transaction ${id}: ${found} instead of ${place}`);
+      }
+      this.counts.evidence += (await node.evidence.list()).length;
+    }
+  }
+
+  #describe(): string {
+    const lines = this.machines.map((machine) => {
+      const core = machine.node?.consensus.core;
+      const where =
+        core === undefined
+          ? 'down'
+          : `${core.height}/${core.round} ${core.currentStep}${core.acting ? '' : ' not acting'}`;
+      const lock = core?.locked ? ` locked ${core.locked.round}` : '';
+      return `${machine.index}${machine.honest ? '' : ' (liar)'} ${where}${lock} ${machine.node?.phase} peers ${machine.node?.peers.size}`;
+    });
+    return `\n  ${lines.join('\n  ')}`;
+  }
+
+  #submit(): void {
+    const { submitEveryMs } = this.plan;
+    this.agenda.after(this.#chance.between(0, 2) * submitEveryMs, () => {
+      if (!this.#submitting) return;
+      const machine = this.#chance.pick(this.machines);
+      if (machine.honest) this.#workload.submit(machine, this.agenda.nowMs);
+      this.#submit();
+    });
+  }
+
+  #watchBounds(): void {
+    this.agenda.after(BOUNDS_EVERY_MS, () => {
+      for (const { node, name, honest } of this.machines) {
+        if (node === undefined || !honest) continue;
+        const { mempool, consensus, peers } = node;
+        if (mempool.bytes > MEMPOOL_LIMITS.maxBytes)
+          violated(`the pool of ${name} holds ${mempool.bytes} bytes`);
+        const held = consensus.core.missing([]).length;
+        if (held > MAX_HELD) violated(`${name} holds ${held} messages of one height`);
+        if (peers.size > this.machines.length) violated(`${name} has ${peers.size} peers`);
+        for (const { queuedBytes } of peers.values())
+          if (queuedBytes > LIMITS.sendQueueBytes) violated(`${name} queues ${queuedBytes} bytes for a peer`);
+      }
+      this.#watchBounds();
+    });
+  }
+
+  #createMachines(seed: number): Machine[] {
+    const { authorities, basics, liars, genesis } = this.plan;
+    const keys = [...authorities, ...basics];
+    const chance = new Chance(seed, 'machines');
+    return keys.map((key, index) => {
+      const isAuthority = index < authorities.length;
+      // An authority knows all others, as operators agree; a basic node a few of them.
+      const known = authorities.map((_, place) => place).filter((place) => place !== index);
+      const peers = isAuthority ? known : chance.sample(known, 4);
+      const endpoints = peers.map((place) => ({ host: hostOf(place), port: PORT }));
+      const machine = new Machine(index, key, isAuthority, endpoints, chance.of(index), this);
+      machine.skewMs = chance.between(-1, 1) * this.plan.maxSkewMs;
+      machine.drift = 1 + chance.between(-1, 1) * this.plan.maxDrift;
+      machine.chain.latencyMs = this.plan.diskLatencyMs;
+      machine.record.latencyMs = this.plan.diskLatencyMs;
+      const tricks = liars.get(index);
+      if (tricks !== undefined) {
+        const place = { index, authorities: authorities.length, genesisId: genesis.block.id };
+        machine.liar = new Liar(key, place, tricks, chance.of(`liar ${index}`));
+        this.judge.liars.add(key.address);
+      }
+      return machine;
+    });
+  }
+
+  #linkInternet(chance: Chance): void {
+    this.internet.drawLine = () => ({
+      delayMs: chance.between(0.1, this.plan.maxDelayMs),
+      bytesPerMs: this.plan.bytesPerMs,
+    });
+    const addresses = new Map(this.machines.map(({ name, key }) => [name, key.address]));
+    this.internet.onFrame = (frame, from, to) => {
+      this.trace.add(
+        this.agenda.nowMs,
+        `${from.name.slice(7)} > ${to.slice(7)} ${frameType(frame)} ${frame.length}`,
+      );
+      this.judge.frame(frame, addresses.get(from.name) ?? '');
+    };
+  }
+
+  #outcome(violation: Error | undefined): Outcome {
+    const { plan, judge, internet, counts } = this;
+    const tricks: Record<string, number> = {};
+    for (const { liar } of this.machines) {
+      for (const [name, count] of Object.entries(liar?.counts ?? {}))
+        tricks[`liar: ${name}`] = (tricks[`liar: ${name}`] ?? 0) + count;
+    }
+    const split = plan.beyond && violation instanceof Violation;
+    const seen = judge.counts.equivocations > 0;
+    return {
+      plan,
+      hash: this.trace.hash,
+      events: this.#events,
+      virtualMs: this.agenda.nowMs,
+      violation: split ? undefined : violation,
+      beyond: plan.beyond ? (split ? 'split' : seen ? 'evidence' : 'held') : undefined,
+      recent: this.trace.recent(),
+      tallies: {
+        ...this.#faults.counts,
+        ...tricks,
+        ...counts,
+        ...judge.counts,
+        ...internet.counts,
+        ...this.#workload.counts,
+        ...this.diskCounts,
+      },
+    };
+  }
+}
+
+function fingerprint(map: ReadonlyMap<string, string>): string {
+  return sha256Hex(
+    [...map]
+      .map((entry) => entry.join(' '))
+      .sort()
+      .join('\n'),
+  );
+}
