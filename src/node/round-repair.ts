@@ -34,7 +34,12 @@ export class RoundRepair {
   readonly #asked = new Map<number, Address>();
   #lastRequestId = 0;
   #timer: Timer | null = null;
-  #askedMs = Number.NEGATIVE_INFINITY;
+  #askedAllMs = Number.NEGATIVE_INFINITY;
+  /**
+   * Who was asked since the timer last fired. By peer, and apart from asking all: one that claims once a second to hold
+   * more would keep us from asking anybody else.
+   */
+  readonly #askedLately = new Set<Address>();
 
   constructor(
     driver: ConsensusDriver,
@@ -51,7 +56,8 @@ export class RoundRepair {
   start(): void {
     this.#timer = this.#clock.after(SILENCE_MS, () => {
       const now = this.#clock.monotonic();
-      const since = Math.max(this.#driver.progressMs, this.#askedMs);
+      const since = Math.max(this.#driver.progressMs, this.#askedAllMs);
+      this.#askedLately.clear();
       if (this.#driver.core.isDue && now - since >= SILENCE_MS) this.#askAll(now);
       this.start();
     });
@@ -66,6 +72,7 @@ export class RoundRepair {
     const { core } = this.#driver;
     const requestId = ++this.#lastRequestId;
     this.#asked.set(requestId, peer);
+    this.#askedLately.add(peer);
     for (const oldest of this.#asked.keys()) {
       if (this.#asked.size <= MAX_QUESTIONS) break;
       this.#asked.delete(oldest);
@@ -95,7 +102,7 @@ export class RoundRepair {
   }
 
   #askAll(now: number): void {
-    this.#askedMs = now;
+    this.#askedAllMs = now;
     for (const peer of this.#dependencies.peers()) {
       this.ask(peer);
       this.#dependencies.offerTransactions(peer);
@@ -124,10 +131,6 @@ export class RoundRepair {
         this.#dependencies.send(peer, { type: 'ADR', ...answer });
       }
     });
-    const now = this.#clock.monotonic();
-    if (knowsMore(core.holds(), holds) && now - this.#askedMs >= SILENCE_MS) {
-      this.#askedMs = now;
-      this.ask(peer);
-    }
+    if (!this.#askedLately.has(peer) && knowsMore(core.holds(), holds)) this.ask(peer);
   }
 }

@@ -1,41 +1,22 @@
 /** The shell around the consensus core: nothing leaves that is not on disk, whatever fails (section 8, "Own word kept"). */
 import { describe, expect, it } from 'vitest';
-import { ConsensusDriver, type DriverDependencies } from '../../../src/node/consensus-driver.js';
-import { ManualClock, settle } from '../../support/manual-clock.js';
-import { authoritySet, fakeBlock, prevotes, propose, TIMEOUTS, ZERO_HASH } from '../consensus/fakes.js';
+import type { DriverDependencies } from '../../../src/node/consensus-driver.js';
+import { settle } from '../../support/manual-clock.js';
+import { fakeBlock, prevotes, propose } from '../consensus/fakes.js';
+import { addressOf, HEIGHT, quietDriver } from './quiet-driver.js';
 
-const AUTHORITIES = authoritySet(4);
-const HEIGHT = 5;
-const [OWN, OTHER] = [AUTHORITIES.at(3), AUTHORITIES.at(0)].map((each) => each?.address ?? '');
-/** Led by authority 1: (5 + 0) mod 4. */
-const BLOCK = fakeBlock(HEIGHT, AUTHORITIES.at(1)?.address ?? '', 'a');
+const PEER = addressOf(0);
+const BLOCK = fakeBlock(HEIGHT, addressOf(1), 'a');
 
+/** An authority at work on a block that is due. */
 function driverWith(overrides: Partial<DriverDependencies>) {
   const sent: string[] = [];
   const failures: Error[] = [];
-  const driver = new ConsensusDriver(
-    {
-      clock: new ManualClock(),
-      signer: { address: OWN ?? '', publicKey: new Uint8Array(0), sign: async () => Uint8Array.of(9) },
-      genesisId: ZERO_HASH,
-      timeouts: TIMEOUTS,
-      height: HEIGHT,
-      authorities: AUTHORITIES,
-    },
-    {
-      validate: async () => true,
-      isTimely: () => true,
-      build: async () => null,
-      commit: async () => {},
-      broadcast: (message, source) => sent.push(`${source === null ? 'send' : 'relay'} ${message.round}`),
-      persist: async () => {},
-      evidence: () => {},
-      stranger: () => {},
-      fail: (error) => failures.push(error),
-      ...overrides,
-    },
-  );
-  driver.enterHeight(HEIGHT, AUTHORITIES, null);
+  const driver = quietDriver(3, {
+    broadcast: (message, source) => sent.push(`${source === null ? 'send' : 'relay'} ${message.round}`),
+    fail: (error) => failures.push(error),
+    ...overrides,
+  });
   driver.input({ type: 'acting', acting: true });
   driver.input({ type: 'due', height: HEIGHT });
   return { driver, sent, failures };
@@ -50,7 +31,7 @@ describe('the driver of consensus', () => {
           written = resolve;
         }),
     });
-    driver.hear(propose(HEIGHT, 0, BLOCK, null), OTHER ?? '');
+    driver.hear(propose(HEIGHT, 0, BLOCK, null), PEER);
     await settle();
     expect(sent).toEqual(['relay 0']);
     written();
@@ -64,11 +45,11 @@ describe('the driver of consensus', () => {
         throw new Error('the disk is gone');
       },
     });
-    driver.hear(propose(HEIGHT, 0, BLOCK, null), OTHER ?? '');
+    driver.hear(propose(HEIGHT, 0, BLOCK, null), PEER);
     await settle();
     expect(failures.map(({ message }) => message)).toEqual(['the disk is gone']);
 
-    for (const vote of prevotes(HEIGHT, 0, BLOCK, 0, 1, 2)) driver.hear(vote, OTHER ?? '');
+    for (const vote of prevotes(HEIGHT, 0, BLOCK, 0, 1, 2)) driver.hear(vote, PEER);
     driver.behindEffects(() => sent.push('ADR'));
     await settle();
     expect(sent).toEqual(['relay 0']);
