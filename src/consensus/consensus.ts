@@ -107,7 +107,8 @@ export class Consensus {
   /** Whether a message of this height would teach us nothing: its signature need not be checked. */
   knows(message: ConsensusMessage): boolean {
     if (message.height === this.#height) return this.#decided || this.#log.knows(message, this.#round);
-    return message.height === this.#height + 1 && this.#early.has(this.#earlyKey(message));
+    if (message.height !== this.#height + 1) return false;
+    return message.round >= EARLY_ROUNDS || this.#early.has(this.#earlyKey(message));
   }
 
   /** All that we hold of this height, as LDR says it. */

@@ -10,11 +10,15 @@ import { type Address, fromHex, type Hash } from '../protocol/bytes.js';
 import { ProtocolError } from '../protocol/errors.js';
 import { sha256Hex } from '../protocol/hash.js';
 import type { SignatureCheck } from '../protocol/keys.js';
-import { decodeProposal, decodeVote } from '../protocol/vote.js';
+import { decodeProposal, decodeVote, heightOfProposal } from '../protocol/vote.js';
 import type { ConsensusDriver } from './consensus-driver.js';
 
 /** Messages whose signatures are being checked: beyond this, further ones are dropped and repaired later. */
 const MAX_IN_FLIGHT = 4_096;
+/** The same of one peer's answers to LDR: forty rounds of 100 authorities, and no more than a tenth of a second's work. */
+const MAX_REPAIRING = 4_096;
+/** Proposals of the height whose bytes are known. */
+const MAX_KNOWN_PROPOSALS = 256;
 
 export interface IntakeDependencies {
   /** The set of the current height, and in version 1 of the next one too. */
@@ -31,6 +35,13 @@ export class ConsensusIntake {
   readonly #dependencies: IntakeDependencies;
   /** H(wire) of messages being checked, so that the copies other peers relay meanwhile are not checked again. */
   readonly #inFlight = new Set<Hash>();
+  /** How many messages of each peer's answers are being checked. */
+  readonly #repairing = new Map<Address, number>();
+  /**
+   * H(wire) of proposals of the height that the core knows: every peer passes each on, and decoding two megabytes of
+   * transactions again for each copy takes longer than all else.
+   */
+  readonly #knownProposals = { height: 0, hashes: new Set<Hash>() };
 
   constructor(driver: ConsensusDriver, worker: Worker, genesisId: Hash, dependencies: IntakeDependencies) {
     this.#driver = driver;
@@ -39,12 +50,25 @@ export class ConsensusIntake {
     this.#dependencies = dependencies;
   }
 
-  proposal(peer: Address, wire: Uint8Array): Promise<void> {
-    return this.#one(peer, wire, () => decodeProposal(wire, this.#genesisId));
+  async proposal(peer: Address, wire: Uint8Array): Promise<void> {
+    const height = this.#decode(peer, () => heightOfProposal(wire));
+    if (height === undefined || !this.#isCurrent(peer, height)) return;
+    const key = sha256Hex(wire);
+    const known = this.#knownProposals;
+    if (known.height !== this.#driver.core.height) {
+      known.height = this.#driver.core.height;
+      known.hashes.clear();
+    }
+    if (known.hashes.has(key)) return;
+    const proposal = await this.#one(peer, key, () => decodeProposal(wire, this.#genesisId));
+    if (proposal?.height !== known.height || known.hashes.size >= MAX_KNOWN_PROPOSALS) return;
+    const { core } = this.#driver;
+    // One of a later round may have to make way for another, and be news again when that round comes.
+    if (proposal.round <= core.round + 1 && core.knows(proposal)) known.hashes.add(key);
   }
 
-  vote(peer: Address, wire: Uint8Array): Promise<void> {
-    return this.#one(peer, wire, () => decodeVote(wire));
+  async vote(peer: Address, wire: Uint8Array): Promise<void> {
+    await this.#one(peer, sha256Hex(wire), () => decodeVote(wire));
   }
 
   /** What a peer gave us in answer to LDR: heard as one, so that a quorum shown in it is seen. */
@@ -54,22 +78,42 @@ export class ConsensusIntake {
       ...votes.map(decodeVote),
     ]);
     if (messages === undefined) return;
-    const news = messages.filter(
-      (message) => this.#isCurrent(peer, message) && !this.#driver.core.knows(message),
-    );
-    const admitted = await this.#admit(peer, news);
-    if (admitted.length > 0) this.#driver.hearRepair(admitted, peer);
+    const before = this.#repairing.get(peer) ?? 0;
+    const news = this.#news(peer, messages).slice(0, MAX_REPAIRING - before);
+    if (news.length === 0) return;
+    this.#repairing.set(peer, before + news.length);
+    try {
+      const admitted = await this.#admit(peer, news);
+      if (admitted.length > 0) this.#driver.hearRepair(admitted, peer);
+    } finally {
+      const rest = (this.#repairing.get(peer) ?? 0) - news.length;
+      if (rest > 0) this.#repairing.set(peer, rest);
+      else this.#repairing.delete(peer);
+    }
   }
 
-  async #one(peer: Address, wire: Uint8Array, decode: () => ConsensusMessage): Promise<void> {
-    const key = sha256Hex(wire);
-    if (this.#inFlight.has(key) || this.#inFlight.size >= MAX_IN_FLIGHT) return;
+  /** What the core lacks of these, each once. */
+  #news(peer: Address, messages: readonly ConsensusMessage[]): ConsensusMessage[] {
+    const news = new Map<Hash, ConsensusMessage>();
+    for (const message of messages) {
+      if (this.#isCurrent(peer, message.height) && !this.#driver.core.knows(message))
+        news.set(sha256Hex(message.wire), message);
+    }
+    return [...news.values()];
+  }
+
+  /** The message, once it was heard or found to be known; undefined if it was not admitted. `key` is H(wire). */
+  async #one<M extends ConsensusMessage>(peer: Address, key: Hash, decode: () => M): Promise<M | undefined> {
+    if (this.#inFlight.has(key) || this.#inFlight.size >= MAX_IN_FLIGHT) return undefined;
     const message = this.#decode(peer, decode);
-    if (message === undefined || !this.#isCurrent(peer, message) || this.#driver.core.knows(message)) return;
+    if (message === undefined || !this.#isCurrent(peer, message.height)) return undefined;
+    if (this.#driver.core.knows(message)) return message;
     this.#inFlight.add(key);
     try {
       const [admitted] = await this.#admit(peer, [message]);
-      if (admitted !== undefined) this.#driver.hear(admitted, peer);
+      if (admitted === undefined) return undefined;
+      this.#driver.hear(admitted, peer);
+      return message;
     } finally {
       this.#inFlight.delete(key);
     }
@@ -85,10 +129,10 @@ export class ConsensusIntake {
     }
   }
 
-  #isCurrent(peer: Address, message: ConsensusMessage): boolean {
+  #isCurrent(peer: Address, height: number): boolean {
     const ours = this.#driver.core.height;
-    if (message.height > ours) this.#dependencies.ahead(peer, message.height - 1);
-    return message.height === ours || message.height === ours + 1;
+    if (height > ours) this.#dependencies.ahead(peer, height - 1);
+    return height === ours || height === ours + 1;
   }
 
   /** The messages that pass; whoever sent one that does not is told on. */

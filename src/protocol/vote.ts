@@ -92,6 +92,14 @@ export function encodeProposal(proposal: ProposalContent, signature: Uint8Array)
   return { ...proposal, signature, wire: encode([height, round, validRound, block.wire, signature]) };
 }
 
+/**
+ * The height that a proposal says it is of, without decoding its block, which may hold thousands of transactions.
+ * @throws ProtocolError MALFORMED
+ */
+export function heightOfProposal(wire: Uint8Array): number {
+  return Fields.decode(wire, 5, 'proposal').integer('height', MAX_HEIGHT);
+}
+
 /** @throws ProtocolError MALFORMED */
 export function decodeProposal(wire: Uint8Array, genesisId: Uint8Array): Proposal {
   const fields = Fields.decode(wire, 5, 'proposal');
