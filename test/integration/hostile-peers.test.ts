@@ -72,6 +72,10 @@ describe('a block sent as a frame', () => {
   it.each<[string, (maker: BlockMaker) => Block]>([
     ["has a miner that is no authority's", (maker) => maker.block({ miner: STRANGER })],
     ['takes a reward of its own', (maker) => maker.block({ miner: maker.leader(2), extraReward: 1 })],
+    [
+      'names a reward that it does not take',
+      (maker) => maker.block({ miner: maker.leader(2), header: { reward: 101 } }),
+    ],
     ['has a state root of its own', ownRoot],
     ["holds a transaction whose key is not the sender's", wrongKey],
   ])('that %s is refused, however many authorities certify it', async (_, spoil) => {
@@ -100,10 +104,10 @@ function ownRoot(maker: BlockMaker): Block {
   return maker.block({ miner: maker.leader(2), header: { hashState: 'ab'.repeat(32) } });
 }
 
-/** The stranger takes the coins of another: with its own key, or naming the other's and signing itself. */
+/** The stranger takes the coins of another: everything in the block fits, but for who signed the transaction. */
 function wrongKey(maker: BlockMaker): Block {
   const theft = maker.transfer(keyOf(4), { nonce: 0, to: STRANGER.address, amount: 5 }, STRANGER);
-  return maker.block({ miner: maker.leader(2), smuggled: [theft] });
+  return maker.block({ miner: maker.leader(2), transactions: [theft] });
 }
 
 describe('an authority that leads and lies', () => {

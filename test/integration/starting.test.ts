@@ -204,7 +204,9 @@ describe('a node without genesis', () => {
 
 describe('what is pending', () => {
   it('is offered to every peer that comes, and again to one that was restarted', async () => {
-    const genesis = testGenesis(2);
+    // With one transaction no block is due yet, so nothing but a peer's coming is a reason to offer it.
+    const block_mining = { interval: 3600, min_bound: 2, max_bound: 10, difficulty: 0, allow_empty: false };
+    const genesis = testGenesis(2, { block_mining });
     const node = await start({ key: keyOf(0), genesis: genesis.wire });
     await untilReady(node);
     const id = await transfer(node);
@@ -221,6 +223,7 @@ describe('what is pending', () => {
 
     // So the transaction outlives the restart of the only node that was to mine it.
     const second = await start({ key: keyOf(1), genesis: genesis.wire, peers: [node.port] });
+    await transfer(second);
     await untilHeight(second, 2);
     expect((await second.face.transaction(id))?.status).toMatchObject({ state: 'final' });
   });

@@ -51,8 +51,6 @@ export interface BlockWishes {
   readonly extraReward?: number;
   /** Whatever else the header is to say. */
   readonly header?: Partial<Header>;
-  /** Carried without being executed. */
-  readonly smuggled?: readonly Transaction[];
 }
 
 export class BlockMaker {
@@ -102,18 +100,17 @@ export class BlockMaker {
   }
 
   /** The next block, sealed by its miner. */
-  block({ miner, transactions = [], extraReward = 0, header, smuggled = [] }: BlockWishes): Block {
+  block({ miner, transactions = [], extraReward = 0, header }: BlockWishes): Block {
     const { chain } = this;
     const draft = chain.draft(transactions, miner.address, MAX_BLOCK_BYTES);
     if (draft.transactions.length !== transactions.length) throw new Error('not all transactions apply');
-    const carried = [...transactions, ...smuggled];
     const parent = chain.head;
     const whole: Header = {
       number: parent.header.number + 1,
       time: parent.header.time + 1,
       hashParent: parent.id,
       hashState: this.#rootWith(draft, miner, extraReward),
-      hashTxns: hashTxnsOf(carried),
+      hashTxns: hashTxnsOf(transactions),
       hashAuthorities: chain.authorities.hash,
       coinbase: miner.address,
       reward: draft.execution.reward + extraReward,
@@ -123,7 +120,7 @@ export class BlockMaker {
     };
     draft.update.discard();
     const id = blockIdOf(0, miningHashOf(whole));
-    return assembleBlock(whole, 0, sign(miner.privateKey, sealBytes(id, this.#genesisId)), carried);
+    return assembleBlock(whole, 0, sign(miner.privateKey, sealBytes(id, this.#genesisId)), transactions);
   }
 
   /** Adds a sound block with its certificate to the chain. */
