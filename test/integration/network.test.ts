@@ -1,22 +1,10 @@
 /** A network of whole nodes: transfers become final, the same everywhere, whatever stops and starts. */
-import { afterEach, describe, expect, it } from 'vitest';
-import { ALLOC_EACH, TEST_KEYS, type TestKey, testGenesis } from '../support/genesis.js';
-import type { Stores } from '../support/test-node.js';
-import { startTestNode, type TestNode, type TestNodeOptions, untilHeight } from '../support/test-node.js';
+import { describe, expect, it } from 'vitest';
+import { ALLOC_EACH, testGenesis } from '../support/genesis.js';
+import { expectSameChain, keyOf, start, stop, stopAllAfterEach, transfer } from '../support/running-nodes.js';
+import { type TestNode, untilHeight } from '../support/test-node.js';
 
-const running: TestNode[] = [];
-
-afterEach(async () => {
-  await Promise.all(running.splice(0).map((node) => node.stop()));
-});
-
-const keyOf = (index: number): TestKey => TEST_KEYS[index] as TestKey;
-
-async function start(options: TestNodeOptions): Promise<TestNode> {
-  const node = await startTestNode(options);
-  running.push(node);
-  return node;
-}
+stopAllAfterEach();
 
 /** Authorities 0 … count-1, each dialing those before it. */
 async function startAuthorities(count: number, genesis: Uint8Array): Promise<TestNode[]> {
@@ -25,24 +13,6 @@ async function startAuthorities(count: number, genesis: Uint8Array): Promise<Tes
     nodes.push(await start({ key: keyOf(index), genesis, peers: nodes.map(({ port }) => port) }));
   }
   return nodes;
-}
-
-async function transfer(node: TestNode, to: TestKey, amount: number): Promise<string> {
-  const result = await node.face.transfer({ to: to.address, amount });
-  if (!result.accepted) throw new Error(`${result.code}: ${result.message}`);
-  return result.transaction.id;
-}
-
-async function stop(node: TestNode): Promise<Stores> {
-  running.splice(running.indexOf(node), 1);
-  await node.stop();
-  return node.stores;
-}
-
-function expectSameChain(nodes: readonly TestNode[]): void {
-  const heads = new Set(nodes.map(({ node }) => `${node.chain.head.id} ${node.chain.head.header.hashState}`));
-  expect(heads.size).toBe(1);
-  for (const { failures } of nodes) expect(failures).toEqual([]);
 }
 
 describe('a network of whole nodes', () => {
@@ -69,7 +39,7 @@ describe('a network of whole nodes', () => {
       await transfer(nodes[amount % 4] as TestNode, keyOf(5), amount);
       await Promise.all([...nodes, basic].map((node) => untilHeight(node, 1 + amount)));
     }
-    expectSameChain([...nodes, basic]);
+    await expectSameChain([...nodes, basic]);
     expect(basic.node.chain.account(keyOf(5).address)?.balance).toBe(ALLOC_EACH + 15);
   });
 
@@ -88,7 +58,7 @@ describe('a network of whole nodes', () => {
     await untilHeight(back, 8);
     await transfer(back, keyOf(5), 1);
     await Promise.all([...rest, back].map((node) => untilHeight(node, 9)));
-    expectSameChain([...rest, back]);
+    await expectSameChain([...rest, back]);
   });
 
   it('goes on after all its nodes were stopped and started again', async () => {
@@ -104,6 +74,6 @@ describe('a network of whole nodes', () => {
     }
     await transfer(again[2] as TestNode, keyOf(5), 1);
     await Promise.all(again.map((node) => untilHeight(node, 3)));
-    expectSameChain(again);
+    await expectSameChain(again);
   });
 });
