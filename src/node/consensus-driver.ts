@@ -14,6 +14,7 @@ import type {
 } from '../consensus/effects.js';
 import type { Evidence } from '../consensus/height-log.js';
 import type { Timeouts } from '../consensus/leader.js';
+import { signerIndexOf } from '../consensus/message.js';
 import type { Clock, Timer } from '../ports/clock.js';
 import type { Signer } from '../ports/signer.js';
 import type { AuthoritySet } from '../protocol/authorities.js';
@@ -21,6 +22,7 @@ import type { Block } from '../protocol/block.js';
 import { type Address, fromHex, type Hash } from '../protocol/bytes.js';
 import type { Certificate } from '../protocol/certificate.js';
 import { encodeProposal, encodeVote, proposalBytes, voteBytes } from '../protocol/vote.js';
+import { FarRelay } from './far-relay.js';
 
 export interface DriverDependencies {
   /** Whether the block is valid on our head; undefined if the head moved meanwhile. */
@@ -51,6 +53,8 @@ export class ConsensusDriver {
   readonly #queue: (Effect | (() => void))[] = [];
   /** From whom we have a message, so that it is not relayed back. */
   readonly #sources = new WeakMap<ConsensusMessage, Address>();
+  readonly #farRelay: FarRelay;
+  #authorities: AuthoritySet;
   #draining = false;
   #stopped = false;
   #timers: Timer[] = [];
@@ -75,6 +79,8 @@ export class ConsensusDriver {
     this.#dependencies = dependencies;
     const address = options.signer?.address ?? null;
     this.#core = new Consensus(address, options.timeouts, options.height, options.authorities);
+    this.#authorities = options.authorities;
+    this.#farRelay = new FarRelay(options.clock, (message) => this.#passOn(message));
     this.#progressMs = this.#clock.monotonic();
   }
 
@@ -99,6 +105,8 @@ export class ConsensusDriver {
     for (const timer of this.#timers) timer.cancel();
     this.#timers = [];
     this.#building?.abort();
+    this.#farRelay.stop();
+    this.#authorities = authorities;
     this.#firstProposalMs = null;
     this.input({ type: 'height', height, authorities, record });
   }
@@ -142,6 +150,7 @@ export class ConsensusDriver {
     this.#queue.length = 0;
     for (const timer of this.#timers) timer.cancel();
     this.#building?.abort();
+    this.#farRelay.stop();
   }
 
   /** One effect at a time: whatever is awaited here holds up all that stands behind it. */
@@ -185,7 +194,7 @@ export class ConsensusDriver {
         this.#dependencies.broadcast(effect.message, null);
         return;
       case 'relay':
-        this.#dependencies.broadcast(effect.message, this.#sources.get(effect.message) ?? null);
+        this.#relay(effect.message);
         return;
       case 'evidence':
         this.#dependencies.evidence(effect.evidence);
@@ -205,6 +214,17 @@ export class ConsensusDriver {
     this.stop();
     this.#dependencies.fail(error instanceof Error ? error : new Error(String(error)));
   };
+
+  #relay(message: ConsensusMessage): void {
+    const core = this.#core;
+    if (message.height === core.height && message.round > core.round + 1) {
+      this.#farRelay.relay(signerIndexOf(message, this.#authorities), message);
+    } else this.#passOn(message);
+  }
+
+  #passOn(message: ConsensusMessage): void {
+    this.#dependencies.broadcast(message, this.#sources.get(message) ?? null);
+  }
 
   #schedule(timeout: TimeoutId, delayMs: number): void {
     if (timeout.height !== this.#core.height) return;

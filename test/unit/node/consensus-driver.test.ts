@@ -1,9 +1,12 @@
 /** The shell around the consensus core: nothing leaves that is not on disk, whatever fails (section 8, "Own word kept"). */
 import { describe, expect, it } from 'vitest';
+import { signerIndexOf } from '../../../src/consensus/message.js';
 import type { DriverDependencies } from '../../../src/node/consensus-driver.js';
-import { settle } from '../../support/manual-clock.js';
-import { fakeBlock, prevotes, propose } from '../consensus/fakes.js';
-import { addressOf, HEIGHT, quietDriver } from './quiet-driver.js';
+import { FAR_RELAY_EVERY_MS } from '../../../src/node/far-relay.js';
+import { PREVOTE } from '../../../src/protocol/vote.js';
+import { ManualClock, settle } from '../../support/manual-clock.js';
+import { fakeBlock, prevotes, propose, vote } from '../consensus/fakes.js';
+import { AUTHORITIES, addressOf, HEIGHT, quietDriver } from './quiet-driver.js';
 
 const PEER = addressOf(0);
 const BLOCK = fakeBlock(HEIGHT, addressOf(1), 'a');
@@ -49,9 +52,30 @@ describe('the driver of consensus', () => {
     await settle();
     expect(failures.map(({ message }) => message)).toEqual(['the disk is gone']);
 
-    for (const vote of prevotes(HEIGHT, 0, BLOCK, 0, 1, 2)) driver.hear(vote, PEER);
+    for (const prevote of prevotes(HEIGHT, 0, BLOCK, 0, 1, 2)) driver.hear(prevote, PEER);
     driver.behindEffects(() => sent.push('ADR'));
     await settle();
     expect(sent).toEqual(['relay 0']);
+  });
+
+  it('passes on what is near at once, and of far rounds the newest of each authority once a second', async () => {
+    const clock = new ManualClock();
+    const relayed: string[] = [];
+    const driver = quietDriver(
+      null,
+      { broadcast: (message) => relayed.push(`${message.round} of ${signerIndexOf(message, AUTHORITIES)}`) },
+      clock,
+    );
+    for (const prevote of prevotes(HEIGHT, 0, null, 0, 1)) driver.hear(prevote, PEER);
+    for (let round = 2; round < 1_000; round++) driver.hear(vote(HEIGHT, round, PREVOTE, null, 2), PEER);
+    await settle();
+    expect(relayed).toEqual(['0 of 0', '0 of 1', '2 of 2']);
+    await clock.advance(FAR_RELAY_EVERY_MS);
+    expect(relayed.slice(3)).toEqual(['999 of 2']);
+    await clock.advance(10 * FAR_RELAY_EVERY_MS);
+    expect(relayed).toHaveLength(4);
+    driver.hear(vote(HEIGHT, 1_000, PREVOTE, null, 2), PEER);
+    await settle();
+    expect(relayed.slice(4)).toEqual(['1000 of 2']);
   });
 });
