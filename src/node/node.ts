@@ -172,6 +172,13 @@ export class Node {
   /** Listens, dials, syncs. Resolves with the port listened on. */
   async start(): Promise<number> {
     const { log, role } = this.#options;
+    const { address, genesisId: genesis_id } = this;
+    const head = this.chain.head.header.number;
+    log(
+      'info',
+      { event: 'node', address, role: this.role, genesis_id, head },
+      `${this.role} node ${address} at block ${head}`,
+    );
     if (role === 'validator' && this.role === 'basic') {
       log(
         'warn',
