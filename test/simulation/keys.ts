@@ -5,12 +5,11 @@
  */
 import { constants, createPrivateKey, hash, type KeyObject, privateEncrypt } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Verifier } from '../../src/node/verifier.js';
 import { type Address, concat, equalBytes, fromHex } from '../../src/protocol/bytes.js';
 import { addressOf, type SignatureCheck } from '../../src/protocol/keys.js';
 import type { Chance } from './chance.js';
+import { repositoryFile } from './repository.js';
 
 export interface SimKey {
   readonly address: Address;
@@ -64,7 +63,7 @@ interface VectorKey {
 
 /** The RSA keys of the vectors: there are only a few. */
 export function rsaKeys(chance: Chance): KeyRing {
-  const file = join(repositoryRoot(), 'test/vectors/keys.json');
+  const file = repositoryFile('test/vectors/keys.json');
   const vectors: { readonly keys: readonly VectorKey[] } = JSON.parse(readFileSync(file, 'utf8'));
   const verifier = new Verifier();
   const keys = vectors.keys.map(({ address, public_key_hex, private_key_pem }): SimKey => {
@@ -76,18 +75,6 @@ export function rsaKeys(chance: Chance): KeyRing {
     };
   });
   return { keys, verify: (check) => verifier.verify(check) };
-}
-
-/** This file runs from where it stands, and compiled from elsewhere in the repository. */
-function repositoryRoot(): string {
-  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
-    try {
-      readFileSync(join(folder, 'package.json'));
-      return folder;
-    } catch (error) {
-      if (folder === dirname(folder)) throw error;
-    }
-  }
 }
 
 /** RSASSA-PSS of RFC 8017 section 9.1.1 with a salt of our choice, which OpenSSL does not take. */

@@ -43,6 +43,8 @@ export interface MachineWorld {
   /** A process ended by itself, as it must when its disk fails. */
   ended(machine: Machine): void;
   restartLater(machine: Machine): void;
+  /** The network of a machine holds something against a peer. */
+  accused(by: Machine, fields: Readonly<Record<string, unknown>>): void;
 }
 
 export class Machine implements Host {
@@ -311,6 +313,7 @@ export class Machine implements Host {
         if (this.life !== life) return;
         if (level === 'warn' || level === 'error') this.say(`${level}: ${text} ${JSON.stringify(fields)}`);
         if (fields.event === 'phase') this.say(text);
+        if (text === 'a peer misbehaves') this.#world.accused(this, fields);
       },
       checkDisk: async () => {
         if (this.chain.full) throw new StorageError('DISK_FULL', 'the disk is nearly full');

@@ -60,8 +60,10 @@ const CLIENTS = 6;
 export function drawPlan(seed: number): Plan {
   const chance = new Chance(seed, 'plan');
   const rsa = chance.chance(0.05);
-  const count = rsa ? chance.pick([1, 3, 4]) : chance.pick([4, 4, 4, 4, 4, 1, 2, 3, 5, 6, 7, 7, 9, 10, 13]);
-  const basicCount = rsa ? chance.below(2) : chance.pick([0, 0, 1, 1, 2, 3, 10]);
+  const count = rsa
+    ? chance.pick([1, 3, 4])
+    : chance.pick([4, 4, 4, 4, 4, 4, 4, 4, 1, 2, 3, 3, 5, 6, 7, 7, 7, 10, 13]);
+  const basicCount = rsa ? chance.below(2) : chance.pick([0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 3, 10]);
   const ring = rsa
     ? rsaKeys(new Chance(seed, 'signatures'))
     : hashedKeys(count + basicCount + CLIENTS, new Chance(seed, 'signatures'));
@@ -77,6 +79,8 @@ export function drawPlan(seed: number): Plan {
   const liars = new Map(
     chance.sample(places, lying).map((index) => [index, chance.sample(TRICKS, 1 + chance.below(4))] as const),
   );
+  // What is said to all grows with the square of the nodes, and so does the time to simulate it.
+  const large = count + basicCount > 6;
   const quiet = chance.chance(0.1);
   const faults = new Map<Fault, number>();
   if (!quiet) {
@@ -91,11 +95,11 @@ export function drawPlan(seed: number): Plan {
     authorities,
     basics,
     clients,
-    genesis: drawGenesis(chance, authorities, clients),
+    genesis: drawGenesis(chance, authorities, clients, large),
     liars,
     beyond,
     faults,
-    faultsUntilMs: chance.between(15_000, 60_000),
+    faultsUntilMs: chance.between(8_000, large ? 25_000 : 50_000),
     strikeRate: !quiet && chance.chance(0.3) ? chance.pick([0.000_1, 0.000_5, 0.002]) : 0,
     loss: !quiet && chance.chance(0.4) ? chance.pick([0.01, 0.05, 0.3]) : 0,
     duplication: !quiet && chance.chance(0.3) ? 0.05 : 0,
@@ -106,12 +110,17 @@ export function drawPlan(seed: number): Plan {
     diskLatencyMs: chance.pick([0.2, 1, 1, 10]),
     maxSkewMs: chance.pick([0, 100, 3_000, 6_000]),
     maxDrift: chance.pick([0, 0.000_1, 0.01]),
-    submitEveryMs: chance.pick([50, 200, 500, 2_000]),
+    submitEveryMs: chance.pick(large ? [1_000, 4_000] : [50, 200, 500, 2_000]),
     oddity: chance.pick([0, 0.1, 0.3]),
   };
 }
 
-function drawGenesis(chance: Chance, authorities: readonly SimKey[], clients: readonly SimKey[]): Genesis {
+function drawGenesis(
+  chance: Chance,
+  authorities: readonly SimKey[],
+  clients: readonly SimKey[],
+  large: boolean,
+): Genesis {
   const maxBound = chance.pick([1, 5, 100, 1_000]);
   const balance = chance.chance(0.1) ? 1.5e15 : 1_000_000;
   const timeoutProposeMs = chance.pick([300, 500, 1_000, 3_000]);
@@ -121,7 +130,7 @@ function drawGenesis(chance: Chance, authorities: readonly SimKey[], clients: re
     miners: authorities.map(({ address, publicKey }) => ({ address, public_key: toBase64(publicKey) })),
     alloc: Object.fromEntries(clients.slice(0, -1).map(({ address }) => [address, { balance }])),
     block_mining: {
-      interval: chance.pick([0.5, 1, 3, 10]),
+      interval: chance.pick(large ? [3, 10] : [0.5, 1, 3, 10]),
       max_bound: maxBound,
       min_bound: Math.min(maxBound, chance.pick([1, 1, 1, 3, 10])),
       reward: chance.pick([0, 1, 100, 1e14]),

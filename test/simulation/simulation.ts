@@ -32,7 +32,7 @@ export interface SimulationCounts {
   restarts: number;
   resyncs: number;
   strikes: number;
-  bans: number;
+  drops: number;
   evidence: number;
 }
 
@@ -58,7 +58,7 @@ export class Simulation implements MachineWorld {
   readonly genesisBlock: Uint8Array;
   readonly diskCounts: DiskCounts = { torn: 0, dropped: 0, kept: 0 };
   readonly machines: readonly Machine[];
-  readonly counts: SimulationCounts = { restarts: 0, resyncs: 0, strikes: 0, bans: 0, evidence: 0 };
+  readonly counts: SimulationCounts = { restarts: 0, resyncs: 0, strikes: 0, drops: 0, evidence: 0 };
   readonly signMs: number;
   strikeRate: number;
   readonly #chance: Chance;
@@ -105,6 +105,16 @@ export class Simulation implements MachineWorld {
     this.#faults.operate(machine);
     if (this.#faulty) this.restartLater(machine);
     else this.agenda.after(1_000, () => this.#start(machine));
+  }
+
+  /** Honest nodes may be slow to each other, or say too much after a silence; they are never false. */
+  accused(by: Machine, fields: Readonly<Record<string, unknown>>): void {
+    const { peer, offence, detail } = fields;
+    if (Number(fields.score) >= LIMITS.dropScore) this.counts.drops++;
+    const accused = this.machines.find(({ key }) => key.address === peer);
+    if (accused === undefined || !accused.honest || !by.honest || accused.excuses.has('flip')) return;
+    if (offence === 'NO_ANSWER' || offence === 'FLOODING') return;
+    violated(`${by.name} accuses ${accused.name}, which is honest, of ${offence}: ${detail}`);
   }
 
   async run(): Promise<Outcome> {

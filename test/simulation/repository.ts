@@ -1,0 +1,11 @@
+/** Files of this repository: the simulator runs from where it stands, and compiled from elsewhere. */
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export function repositoryFile(path: string): string {
+  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
+    if (existsSync(join(folder, 'package.json'))) return join(folder, path);
+    if (folder === dirname(folder)) throw new Error(`${path} is in no folder above this one`);
+  }
+}
