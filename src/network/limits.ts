@@ -51,6 +51,11 @@ export interface Quota {
   readonly per: 'message' | 'byte';
   readonly perSecond: number;
   readonly burst: number;
+  /**
+   * Whether it passes on what others said. Several flooders that keep their own quotas could make an honest peer, which
+   * passes on what they all say, exceed its own: what is too much is dropped and asked for later, and nobody is blamed.
+   */
+  readonly passedOn?: true;
   readonly why: string;
 }
 
@@ -60,13 +65,26 @@ export const QUOTAS: { readonly [T in Exclude<MessageType, 'HEY' | 'ACK' | 'GLK'
   BLH: { per: 'message', perSecond: 50, burst: 500, why: 'answers RBH' },
   RBL: { per: 'message', perSecond: 50, burst: 200, why: 'each makes us read up to 3 MB of blocks' },
   ABL: { per: 'byte', perSecond: 64 * MIB, burst: 256 * MIB, why: 'asked for by us, a window at a time' },
-  TXN: { per: 'byte', perSecond: 8 * MIB, burst: 96 * MIB, why: 'a whole pool of 64 MiB when connecting' },
+  TXN: {
+    per: 'byte',
+    perSecond: 8 * MIB,
+    burst: 96 * MIB,
+    passedOn: true,
+    why: 'a whole pool of 64 MiB when connecting',
+  },
   BLK: { per: 'byte', perSecond: 32 * MIB, burst: 128 * MIB, why: 'final blocks, of 2 MB at most' },
-  PRP: { per: 'byte', perSecond: 32 * MIB, burst: 128 * MIB, why: 'relayed proposals, of 2 MB at most' },
+  PRP: {
+    per: 'byte',
+    perSecond: 32 * MIB,
+    burst: 128 * MIB,
+    passedOn: true,
+    why: 'relayed proposals, of 2 MB at most',
+  },
   VOT: {
     per: 'message',
     perSecond: 4_000,
     burst: 40_000,
+    passedOn: true,
     why: '100 authorities, 2 votes a round, 20 a second',
   },
   LDR: { per: 'message', perSecond: 5, burst: 50, why: 'once a second without progress' },

@@ -7,9 +7,9 @@ import type { Timer } from '../ports/clock.js';
 import type { Listener } from '../ports/transport.js';
 import type { Address } from '../protocol/bytes.js';
 import { encodeFrame } from '../protocol/frame.js';
-import type { Message, MessageOf } from '../protocol/messages.js';
+import type { Message, MessageOf, MessageType } from '../protocol/messages.js';
 import { endpointsOf, hintsFor, isAnyHost, type KnownEndpoint } from './hints.js';
-import { LIMITS } from './limits.js';
+import { LIMITS, QUOTAS, type Quota } from './limits.js';
 import { OFFENCES, type Offence } from './offences.js';
 import type { NetworkHandlers, NetworkOptions, NetworkPorts } from './options.js';
 import type { ConnectedPeer, Peer } from './peer.js';
@@ -128,7 +128,8 @@ export class Network {
 
   #received(peer: ConnectedPeer, message: Message, sizeBytes: number): void {
     if (!peer.affords(message, sizeBytes)) {
-      this.offend(peer, 'FLOODING', `more ${message.type} than its quota`);
+      const passedOn = (QUOTAS as Partial<Record<MessageType, Quota>>)[message.type]?.passedOn === true;
+      if (!passedOn) this.offend(peer, 'FLOODING', `more ${message.type} than its quota`);
       return;
     }
     switch (message.type) {

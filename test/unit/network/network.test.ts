@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { QUOTAS } from '../../../src/network/limits.js';
 import { encodeFrame } from '../../../src/protocol/frame.js';
 import { GENESIS, heyOf, introduce, KEYS, key, type Party, type Stranger, World } from './parties.js';
 
@@ -385,6 +386,22 @@ describe('a peer that misbehaves', () => {
     for (let i = 0; i < 40; i++) ask(i);
     await world.moment();
     expect(us.addresses()).toEqual([]);
+  });
+
+  it('is not blamed for passing on more than its quota: others may have said it', async () => {
+    const world = new World();
+    const us = await world.start('us', a);
+    const stranger = await peerOf(world);
+    const txns = [new Uint8Array(2_900_000)];
+    const affordable = Math.floor(QUOTAS.TXN.burst / 2_900_000);
+    for (let i = 0; i < affordable + 15; i++) stranger.send({ type: 'TXN', txns });
+    await world.moment();
+    expect(us.messages).toHaveLength(affordable);
+    expect(upOf(us).score).toBe(0);
+    await world.clock.advance(1000);
+    stranger.send({ type: 'TXN', txns });
+    await world.moment();
+    expect(us.messages).toHaveLength(affordable + 1);
   });
 
   it('is scored for a handshake or a genesis block out of turn, and for hints never asked for', async () => {
