@@ -51,7 +51,8 @@ export function checkBlock(
   if (transactions.length > rules.maxBound)
     return bad(`${transactions.length} transactions, over ${rules.maxBound}`);
   if (header.hashAuthorities !== authorities.hash) return bad('its hash_authorities is wrong');
-  if (header.hashTxns !== hashTxnsOf(transactions)) return bad('its hash_txns is wrong');
+  const hashTxns = hashTxnsOf(transactions);
+  if (header.hashTxns !== hashTxns) return bad(`a hash_txns of ${header.hashTxns} instead of ${hashTxns}`);
   return null;
 }
 
@@ -97,7 +98,7 @@ export function blockSignatureChecks(
 export function checkExecution(block: Block, execution: Execution, root: Hash): ProtocolError | null {
   const { reward, hashState } = block.header;
   if (reward !== execution.reward) return bad(`a reward of ${reward} instead of ${execution.reward}`);
-  if (hashState !== root) return bad('its hash_state is wrong');
+  if (hashState !== root) return bad(`a hash_state of ${hashState} instead of ${root}`);
   return null;
 }
 

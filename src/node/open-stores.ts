@@ -1,4 +1,5 @@
 /** What a node finds in its databases when it starts. */
+import type { Store } from '../ports/store.js';
 import type { AuthoritySet } from '../protocol/authorities.js';
 import { type Block, decodeBlock } from '../protocol/block.js';
 import { fromHex } from '../protocol/bytes.js';
@@ -8,12 +9,15 @@ import { ChainStore } from '../storage/chain-store.js';
 import { SignerRecordStore } from '../storage/signer-record.js';
 import type { NodePorts } from './node-options.js';
 
-export interface Opened {
+export interface OpenedChain {
   readonly genesis: GenesisConfig;
   readonly authorities: AuthoritySet;
   readonly store: ChainStore;
   readonly tree: StateTree;
   readonly head: Block;
+}
+
+export interface Opened extends OpenedChain {
   readonly record: SignerRecordStore;
 }
 
@@ -22,10 +26,16 @@ export interface Opened {
  * @throws StorageError for a chain that is damaged or of another genesis
  */
 export async function openStores(ports: NodePorts, genesisBlock: Uint8Array): Promise<Opened> {
+  const opened = await openChain(ports.chain, genesisBlock);
+  return { ...opened, record: SignerRecordStore.open(ports.signerRecord) };
+}
+
+/** As `openStores`, for the chain's database alone. */
+export async function openChain(chain: Store, genesisBlock: Uint8Array): Promise<OpenedChain> {
   const { config, block, accounts: changes, supply } = readGenesisBlock(genesisBlock);
   const store =
-    (await ChainStore.open(ports.chain, block.id)) ??
-    (await ChainStore.initialise(ports.chain, { block, changes, supply }));
+    (await ChainStore.open(chain, block.id)) ??
+    (await ChainStore.initialise(chain, { block, changes, supply }));
   const tree = await StateTree.buildAsync(store.accounts());
   store.assertStateRoot(tree.root);
   const headBytes = store.blockBytes(store.head.number);
@@ -36,6 +46,5 @@ export async function openStores(ports: NodePorts, genesisBlock: Uint8Array): Pr
     store,
     tree,
     head: decodeBlock(headBytes.block, fromHex(block.id)),
-    record: SignerRecordStore.open(ports.signerRecord),
   };
 }

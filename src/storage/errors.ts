@@ -19,15 +19,18 @@ export type StorageErrorCode =
 export class StorageError extends Error {
   override readonly name = 'StorageError';
   readonly code: StorageErrorCode;
+  /** The message without what to do about it, for whoever is about to do it. */
+  readonly why: string;
 
-  constructor(code: StorageErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: StorageErrorCode, message: string, options: ErrorOptions & { why?: string } = {}) {
     super(message, options);
     this.code = code;
+    this.why = options.why ?? message;
   }
 }
 
 /** @param what which database, `why` without a full stop */
 export function damaged(what: string, why: string, cause?: unknown): StorageError {
   const message = `${what} is damaged: ${why}; restore it from a backup, or delete it and sync again`;
-  return new StorageError('DAMAGED', message, { cause });
+  return new StorageError('DAMAGED', message, { cause, why });
 }

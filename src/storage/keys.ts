@@ -26,15 +26,15 @@
 import { type Address, fromHex, type Hash } from '../protocol/bytes.js';
 import { MAX_HEIGHT } from '../protocol/fields.js';
 
-const META = 0x00;
-const BLOCK = 0x01;
-const SUMMARY = 0x02;
-const BLOCK_ID = 0x03;
-const TRANSACTION = 0x04;
-const ACCOUNT = 0x05;
-const HISTORY = 0x06;
-const PUBLIC_KEY = 0x07;
-const EVIDENCE = 0x08;
+export const META = 0x00;
+export const BLOCK = 0x01;
+export const SUMMARY = 0x02;
+export const BLOCK_ID = 0x03;
+export const TRANSACTION = 0x04;
+export const ACCOUNT = 0x05;
+export const HISTORY = 0x06;
+export const PUBLIC_KEY = 0x07;
+export const EVIDENCE = 0x08;
 
 export const FORMAT_KEY = Uint8Array.of(META, 0x00);
 export const GENESIS_ID_KEY = Uint8Array.of(META, 0x01);
@@ -47,8 +47,10 @@ export interface Bounds {
 }
 
 export const EVERYTHING: Bounds = { from: Uint8Array.of(0x00), to: Uint8Array.of(0xff) };
-export const BLOCKS: Bounds = { from: Uint8Array.of(BLOCK), to: Uint8Array.of(BLOCK + 1) };
-export const EVIDENCES: Bounds = { from: Uint8Array.of(EVIDENCE), to: Uint8Array.of(EVIDENCE + 1) };
+export const BLOCKS = table(BLOCK);
+export const EVIDENCES = table(EVIDENCE);
+/** Where there is no table (yet). */
+export const NO_TABLE: Bounds = { from: Uint8Array.of(EVIDENCE + 1), to: EVERYTHING.to };
 
 export const blockKey = (number: number) => numberKey(BLOCK, number);
 export const summaryKey = (number: number) => numberKey(SUMMARY, number);
@@ -93,6 +95,11 @@ export function addressIn(key: Uint8Array): Address {
 /** The big-endian number at `at`. */
 export function numberIn(key: Uint8Array, at: number): number {
   return Buffer.from(key.buffer, key.byteOffset, key.byteLength).readUInt32BE(at);
+}
+
+/** All entries with that prefix. */
+export function table(prefix: number): Bounds {
+  return { from: Uint8Array.of(prefix), to: Uint8Array.of(prefix + 1) };
 }
 
 function numberKey(prefix: number, number: number): Uint8Array {

@@ -25,9 +25,10 @@ type Level = ClassicLevel<Uint8Array, Uint8Array>;
 
 /**
  * Opens the database in `directory`, which is made if need be; one process at a time may hold it.
+ * @param shownAs what errors call it, if another name says more to the operator
  * @throws StorageError LOCKED, DAMAGED, NOT_WRITABLE or DISK_FULL
  */
-export async function openLevelStore(directory: string): Promise<LevelStore> {
+export async function openLevelStore(directory: string, shownAs = directory): Promise<LevelStore> {
   const level: Level = new ClassicLevel(directory, {
     keyEncoding: 'view',
     valueEncoding: 'view',
@@ -37,9 +38,22 @@ export async function openLevelStore(directory: string): Promise<LevelStore> {
   try {
     await mkdir(directory, { recursive: true });
     await level.open();
-    return new LevelStore(directory, level, await droppedFromLog(directory));
+    return new LevelStore(shownAs, level, await droppedFromLog(directory));
   } catch (error) {
-    throw storageError(directory, error);
+    throw storageError(shownAs, error);
+  }
+}
+
+/**
+ * Makes a database out of whatever tables and logs are in `directory`, for one that cannot be opened any more. Entries
+ * may be lost, and older ones come back in the place of newer: what it holds afterwards is to be checked.
+ * @throws StorageError
+ */
+export async function salvageLevelStore(directory: string, shownAs = directory): Promise<void> {
+  try {
+    await ClassicLevel.repair(directory);
+  } catch (error) {
+    throw storageError(shownAs, error);
   }
 }
 

@@ -111,10 +111,7 @@ export class ChainTables {
   }
 
   place(id: Hash): TransactionPlace | undefined {
-    return this.#read(transactionKey(id), `the index of transaction ${id}`, (bytes) => {
-      const fields = Fields.decode(bytes, 2, 'place');
-      return { blockNumber: fields.integer('number'), index: fields.integer('index') };
-    });
+    return this.#read(transactionKey(id), `the index of transaction ${id}`, decodePlace);
   }
 
   account(address: Address): AccountRecord | undefined {
@@ -167,6 +164,11 @@ export function historyName(address: Address, number: number): string {
 
 export function decodeInteger(bytes: Uint8Array): number {
   return Fields.of([decode(bytes)], 1, 'number').integer('value');
+}
+
+export function decodePlace(bytes: Uint8Array): TransactionPlace {
+  const fields = Fields.decode(bytes, 2, 'place');
+  return { blockNumber: fields.integer('number'), index: fields.integer('index') };
 }
 
 export function decodeAccountRecord(bytes: Uint8Array): AccountRecord {

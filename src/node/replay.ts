@@ -1,0 +1,90 @@
+/**
+ * A chain made again out of its blocks: each is checked and executed as if a peer had given it, by the same `Chain`.
+ * Verifying, repairing and importing are this, from different sources and onto different stores.
+ */
+import { rulesOf } from '../ledger/rules.js';
+import type { Store } from '../ports/store.js';
+import type { Worker } from '../ports/worker.js';
+import { GENESIS_NUMBER } from '../protocol/block.js';
+import { StorageError } from '../storage/errors.js';
+import type { BlockBytes, ChainTables } from '../storage/tables.js';
+import { Chain, type Committed } from './chain.js';
+import { openChain } from './open-stores.js';
+import { SignatureCache } from './signature-cache.js';
+
+/** The first block that is missing, unreadable or invalid; the message says which it is, and why. */
+export class BlockFault extends Error {
+  override readonly name = 'BlockFault';
+  readonly number: number;
+
+  constructor(number: number, why: string, options?: ErrorOptions) {
+    super(`block ${number}: ${why}`, options);
+    this.number = number;
+  }
+}
+
+export interface NumberedBlock extends BlockBytes {
+  /** Where it was found; what it says of itself is checked. */
+  readonly number: number;
+}
+
+export interface ReplayOptions {
+  /** Called when the block of that number is applied; what it throws ends the replay. */
+  readonly onBlock?: (number: number) => void | Promise<void>;
+  /** Aborted, the replay ends after a whole block, with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * The chain in `store`, begun with genesis if the store is empty.
+ * @throws ProtocolError for a bad genesis block, StorageError
+ */
+export async function chainOn(
+  store: Store,
+  genesisBlock: Uint8Array,
+  worker: Worker,
+  onCommit: (committed: Committed) => void = () => {},
+): Promise<Chain> {
+  const opened = await openChain(store, genesisBlock);
+  const rules = rulesOf(opened.genesis, opened.store.genesisId);
+  return new Chain({ ...opened, rules, worker, verified: new SignatureCache() }, onCommit);
+}
+
+/** Applies `blocks`, the first of which follows the head. @throws BlockFault, and what `blocks` and the store throw */
+export async function replay(
+  chain: Chain,
+  blocks: Iterable<NumberedBlock> | AsyncIterable<NumberedBlock>,
+  { onBlock, signal }: ReplayOptions = {},
+): Promise<void> {
+  for await (const { number, block, certificate } of blocks) {
+    if (certificate === null) throw new BlockFault(number, 'its certificate is missing');
+    const error = await chain.applyCertified(block, certificate);
+    if (error !== null) throw new BlockFault(number, `${error.code}: ${error.message}`, { cause: error });
+    // The chain takes no offence at a block that it has already.
+    if (chain.head.header.number !== number) throw new BlockFault(number, 'another, older block is there');
+    await onBlock?.(number);
+    signal?.throwIfAborted();
+  }
+}
+
+/**
+ * The blocks of a chain's database behind genesis, up to the last one that has all before it.
+ * @throws BlockFault for one that cannot be read
+ */
+export function* storedBlocks(tables: ChainTables): Generator<NumberedBlock> {
+  for (let number = GENESIS_NUMBER + 1; ; number++) {
+    const stored = storedBlock(tables, number);
+    if (stored === undefined) return;
+    yield { number, ...stored };
+  }
+}
+
+/** @throws BlockFault if it cannot be read */
+export function storedBlock(tables: ChainTables, number: number): BlockBytes | undefined {
+  try {
+    return tables.block(number);
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error;
+    throw new BlockFault(number, `it cannot be read: ${error.why}`, { cause: error });
+  }
+}

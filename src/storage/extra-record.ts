@@ -1,0 +1,66 @@
+/** Finds a record that no block of a chain put there. Slow: for a database that is known to have one. */
+import type { Store } from '../ports/store.js';
+import { type Block, decodeBlock } from '../protocol/block.js';
+import { fromHex, toHex } from '../protocol/bytes.js';
+import { ProtocolError } from '../protocol/errors.js';
+import { isWellFormed } from './describe.js';
+import { StorageError } from './errors.js';
+import { addressIn, BLOCK_ID, HISTORY, numberIn, TRANSACTION, table } from './keys.js';
+import { ChainTables, decodeInteger, decodePlace } from './tables.js';
+
+/** @param prefix of a table whose records are written once; all that the blocks up to the head promise are there */
+export async function extraRecord(
+  store: Store,
+  prefix: number,
+): Promise<readonly [key: Uint8Array, value: Uint8Array] | undefined> {
+  const promises = new Promises(new ChainTables(store));
+  for await (const [key, value] of store.entries(table(prefix))) {
+    if (!isWellFormed(key) || !promises.include(key, value)) return [key, value];
+  }
+  return undefined;
+}
+
+/** What the blocks of a chain promise to be in its database. */
+class Promises {
+  readonly #tables: ChainTables;
+  readonly #head: number;
+  readonly #genesisId: Uint8Array;
+
+  constructor(tables: ChainTables) {
+    this.#tables = tables;
+    this.#head = tables.head()?.number ?? 0;
+    this.#genesisId = fromHex(tables.genesisId() ?? '');
+  }
+
+  include(key: Uint8Array, value: Uint8Array): boolean {
+    try {
+      return this.#include(key, value);
+    } catch (error) {
+      if (error instanceof ProtocolError || error instanceof StorageError) return false;
+      throw error;
+    }
+  }
+
+  #include(key: Uint8Array, value: Uint8Array): boolean {
+    switch (key[0]) {
+      case BLOCK_ID:
+        return this.#block(decodeInteger(value))?.id === toHex(key.subarray(1));
+      case TRANSACTION: {
+        const { blockNumber, index } = decodePlace(value);
+        return this.#block(blockNumber)?.transactions[index]?.id === toHex(key.subarray(1));
+      }
+      case HISTORY: {
+        const number = numberIn(key, 21);
+        if (number > this.#head) return false;
+        return this.#tables.summary(number)?.touched.includes(addressIn(key)) ?? false;
+      }
+      default:
+        return numberIn(key, 1) <= this.#head;
+    }
+  }
+
+  #block(number: number): Block | undefined {
+    const stored = number <= this.#head ? this.#tables.block(number) : undefined;
+    return stored && decodeBlock(stored.block, this.#genesisId);
+  }
+}

@@ -1,0 +1,400 @@
+/** Every kind of record of a sound chain damaged in turn: found, named, and nothing written meanwhile. */
+import { beforeAll, describe, expect, it } from 'vitest';
+import { inlineWorker } from '../../../src/node/inline-worker.js';
+import { type Verdict, verifyChain } from '../../../src/node/verify-chain.js';
+import type { Store, StoreOperation } from '../../../src/ports/store.js';
+import { assembleBlock, decodeBlock } from '../../../src/protocol/block.js';
+import { fromHex } from '../../../src/protocol/bytes.js';
+import { decodeCertificate, encodeCertificate } from '../../../src/protocol/certificate.js';
+import {
+  accountKey,
+  blockIdKey,
+  blockKey,
+  EVERYTHING,
+  evidenceKey,
+  FORMAT_KEY,
+  GENESIS_ID_KEY,
+  HEAD_KEY,
+  historyKey,
+  publicKeyKey,
+  summaryKey,
+  transactionKey,
+} from '../../../src/storage/keys.js';
+import { MemoryStore } from '../../../src/storage/memory-store.js';
+import {
+  ChainTables,
+  present,
+  put,
+  putAccount,
+  putBlock,
+  putBlockNumber,
+  putHead,
+  putHistory,
+  putPlace,
+  putPublicKey,
+  putSummary,
+} from '../../../src/storage/tables.js';
+import { BlockMaker } from '../../support/block-maker.js';
+import { type TestGenesis, testGenesis } from '../../support/genesis.js';
+import { dump, keyOf } from '../../support/running-nodes.js';
+
+const BLOCKS = 6;
+const STRANGER = 'ee'.repeat(20);
+
+let genesis: TestGenesis;
+let maker: BlockMaker;
+let tables: ChainTables;
+
+beforeAll(async () => {
+  genesis = testGenesis(4);
+  maker = await BlockMaker.on(genesis);
+  tables = new ChainTables(maker.stores.chain);
+  for (let number = 2; number <= BLOCKS; number++) {
+    const transactions =
+      number === 4
+        ? []
+        : [maker.transfer(keyOf(0), { nonce: nonceOf(), to: keyOf(5).address, amount: number })];
+    await maker.add({ miner: maker.leader(number), transactions });
+  }
+});
+
+function nonceOf(): number {
+  return maker.chain.account(keyOf(0).address)?.nonce ?? 0;
+}
+
+/** A copy of the sound chain with these operations on top. */
+async function damagedBy(...operations: StoreOperation[]): Promise<MemoryStore> {
+  const copy = new MemoryStore();
+  for await (const [key, value] of maker.stores.chain.entries(EVERYTHING))
+    await copy.write([{ key, value }], { sync: false });
+  await copy.write(operations, { sync: false });
+  return copy;
+}
+
+function verify(database: Store, expected: Uint8Array | undefined = undefined): Promise<Verdict> {
+  return verifyChain(database, new MemoryStore(), expected, inlineWorker());
+}
+
+/** What is said of the chain with these operations on top, and how many blocks are called sound. */
+async function faultAfter(...operations: StoreOperation[]): Promise<[string, number]> {
+  const database = await damagedBy(...operations);
+  const before = await dump(database);
+  const verdict = await verify(database);
+  expect(await dump(database)).toBe(before);
+  if (verdict.sound) throw new Error('nothing was found');
+  return [verdict.fault, verdict.soundBlocks];
+}
+
+const without = (key: Uint8Array): StoreOperation => ({ key, value: null });
+const block = (number: number) => present(tables.block(number), `block ${number}`);
+const decoded = (number: number) => decodeBlock(block(number).block, fromHex(genesis.id));
+const changed = (bytes: Uint8Array, at: number) => bytes.map((byte, i) => (i === at ? byte ^ 1 : byte));
+
+describe('a sound chain', () => {
+  it('is called so, with counts, and not written to', async () => {
+    const before = await dump(maker.stores.chain);
+    const verdict = await verify(maker.stores.chain, genesis.wire);
+    // The four authorities, the sender and the recipient hold coins from genesis on, as do the other keys.
+    const accounts = Object.keys(JSON.parse(configText()).alloc).length;
+    expect(verdict).toEqual({ sound: true, blocks: BLOCKS, transactions: BLOCKS - 2, accounts });
+    expect(await dump(maker.stores.chain)).toBe(before);
+  });
+
+  it('may hold evidence', async () => {
+    const key = evidenceKey(keyOf(0).address, 3, 0, 1);
+    const database = await damagedBy(put(key, [1, fromHex('aa'), fromHex('bb')]));
+    expect((await verify(database)).sound).toBe(true);
+  });
+
+  it('of another genesis is told apart', async () => {
+    const other = testGenesis(4, { network_id: 2 });
+    expect(await verify(maker.stores.chain, other.wire)).toEqual({
+      sound: false,
+      fault: expect.stringMatching(new RegExp(`^the genesis id: expected ${other.id}, found ${genesis.id}$`)),
+      soundBlocks: 0,
+    });
+  });
+
+  it('ends its replay when told to', async () => {
+    const stopping = new AbortController();
+    const seen: number[] = [];
+    const onBlock = (number: number) => {
+      seen.push(number);
+      if (number === 3) stopping.abort(new Error('enough'));
+    };
+    const options = { onBlock, signal: stopping.signal };
+    await expect(
+      verifyChain(maker.stores.chain, new MemoryStore(), undefined, inlineWorker(), options),
+    ).rejects.toThrow('enough');
+    expect(seen).toEqual([2, 3]);
+  });
+});
+
+describe('a damaged block', () => {
+  it('that is missing is named, with what shows that it was there', async () => {
+    expect(await faultAfter(without(blockKey(4)))).toEqual([
+      `block 4: it is missing, while block ${BLOCKS} is there`,
+      3,
+    ]);
+    expect(await faultAfter(without(blockKey(BLOCKS)))).toEqual([
+      `block ${BLOCKS}: it is missing, while the head record names block ${BLOCKS}`,
+      BLOCKS - 1,
+    ]);
+    expect(await faultAfter(without(blockKey(1)))).toEqual(['block 1: it is missing', 0]);
+  });
+
+  it('that is not readable is named', async () => {
+    expect(await faultAfter(put(blockKey(5), 7))).toEqual([
+      expect.stringMatching(/^block 5: it cannot be read: block 5 is not readable \(block must be an array/),
+      4,
+    ]);
+    const [fault, sound] = await faultAfter(putBlock(1, { block: fromHex('00'), certificate: null }));
+    expect([fault, sound]).toEqual([expect.stringMatching(/^block 1: MALFORMED: /), 0]);
+  });
+
+  it.each([
+    ['its header', 20, /^block 3: (BAD_|MALFORMED)/],
+    ['its last transaction', -1, /^block 3: (BAD_|MALFORMED)/],
+  ])('%s', async (_, at, fault) => {
+    const { block: wire, certificate } = block(3);
+    const spoilt = changed(wire, at < 0 ? wire.length + at : at);
+    expect(await faultAfter(putBlock(3, { block: spoilt, certificate }))).toEqual([
+      expect.stringMatching(fault),
+      2,
+    ]);
+  });
+
+  it('with a false seal is named', async () => {
+    const { header, nonce, transactions, signature } = decoded(4);
+    const spoilt = assembleBlock(header, nonce, changed(signature as Uint8Array, 9), transactions);
+    const { certificate } = block(4);
+    expect(await faultAfter(putBlock(4, { block: spoilt.wire, certificate }))).toEqual([
+      'block 4: BAD_SIGNATURE: a signature of the block is bad',
+      3,
+    ]);
+  });
+
+  it('with a state root of its own, sealed and certified by all, is named with both roots', async () => {
+    const own = await BlockMaker.on(genesis);
+    const bad = own.block({ miner: own.leader(2), header: { hashState: 'ab'.repeat(32) } });
+    const record = putBlock(2, { block: bad.wire, certificate: own.certificate(bad).wire });
+    expect(await faultAfter(record)).toEqual([
+      expect.stringMatching(
+        /^block 2: BAD_BLOCK: bad block: a hash_state of (ab){32} instead of [0-9a-f]{64}$/,
+      ),
+      1,
+    ]);
+  });
+
+  it('with a reward of its own, sealed and certified by all, is named', async () => {
+    const own = await BlockMaker.on(genesis);
+    const bad = own.block({ miner: own.leader(2), extraReward: 1 });
+    const record = putBlock(2, { block: bad.wire, certificate: own.certificate(bad).wire });
+    expect((await faultAfter(record))[0]).toContain(
+      'block 2: BAD_BLOCK: bad block: a reward of 101 instead of 100',
+    );
+  });
+
+  it('in the place of another is named', async () => {
+    expect(await faultAfter(putBlock(4, block(3)))).toEqual(['block 4: another, older block is there', 3]);
+    expect((await faultAfter(putBlock(3, block(4))))[0]).toMatch(
+      /^block 3: BAD_BLOCK: bad block: its parent is /,
+    );
+  });
+});
+
+describe('a damaged certificate', () => {
+  it('that is missing is named', async () => {
+    expect(await faultAfter(putBlock(3, { ...block(3), certificate: null }))).toEqual([
+      'block 3: its certificate is missing',
+      2,
+    ]);
+  });
+
+  it('with a false signature, or too few, is named', async () => {
+    const { round, signatures } = decodeCertificate(block(3).certificate as Uint8Array);
+    const last = signatures.length - 1;
+    const spoilt = signatures.map((each, i) =>
+      i === last ? { ...each, signature: changed(each.signature, 3) } : each,
+    );
+    const spoiltWire = encodeCertificate(round, spoilt).wire;
+    expect(await faultAfter(putBlock(3, { ...block(3), certificate: spoiltWire }))).toEqual([
+      'block 3: BAD_CERTIFICATE: a signature of the certificate is bad',
+      2,
+    ]);
+    const few = encodeCertificate(round, signatures.slice(0, 2)).wire;
+    expect((await faultAfter(putBlock(3, { ...block(3), certificate: few })))[0]).toMatch(
+      /^block 3: BAD_CERTIFICATE: .*2 signatures, below the quorum of 3/,
+    );
+  });
+});
+
+describe('a record that is not what the blocks say', () => {
+  const sender = keyOf(0).address;
+  const recipient = keyOf(5).address;
+  const account = () => present(tables.account(recipient), 'account');
+  const history = () => present(tables.history(recipient, 5), 'history');
+  const transaction = () => decoded(3).transactions[0]?.id ?? '';
+
+  const cases: [string, () => StoreOperation, RegExp, number][] = [
+    [
+      'an account',
+      () => putAccount(recipient, { ...account(), balance: 7 }),
+      /^account \w+: expected \{"nonce":0,"balance":10000000\d\d,.*\}, found \{"nonce":0,"balance":7,/,
+      BLOCKS,
+    ],
+    [
+      'an account, missing',
+      () => without(accountKey(recipient)),
+      /^account \w+: expected \{.*\}, found nothing$/,
+      BLOCKS,
+    ],
+    [
+      'an account too many',
+      () => putAccount(STRANGER, { nonce: 0, balance: 1, stake: 0, touchedIn: 1, transactedIn: 0 }),
+      /^account (ee){20}: expected nothing, found \{"nonce":0,"balance":1/,
+      BLOCKS,
+    ],
+    [
+      'an account, unreadable',
+      () => put(accountKey(recipient), [1]),
+      /^account \w+: expected \{.*\}, found the bytes 9101$/,
+      BLOCKS,
+    ],
+    [
+      'a history record',
+      () => putHistory(recipient, 5, { ...history(), balance: 8 }),
+      /^the history of \w+ in block 5: expected \{.*\}, found \{"nonce":0,"balance":8,/,
+      4,
+    ],
+    [
+      'a history record, missing',
+      () => without(historyKey(recipient, 5)),
+      /^the history of \w+ in block 5: .* found nothing$/,
+      4,
+    ],
+    [
+      'a history record too many',
+      () => putHistory(recipient, 4, history()),
+      /^the history of \w+ in block 4: expected nothing, found \{/,
+      BLOCKS,
+    ],
+    [
+      'a touched list',
+      () => {
+        const summary = present(tables.summary(3), 'summary');
+        return putSummary(3, { ...summary, touched: [...summary.touched, STRANGER] });
+      },
+      /^the summary of block 3: expected \[1,2,"\w+"\], found \[1,2,"\w+"\]$/,
+      2,
+    ],
+    ['a summary, missing', () => without(summaryKey(4)), /^the summary of block 4: .* found nothing$/, 3],
+    [
+      'a summary too many',
+      () => putSummary(9, { transactionCount: 0, previousTransacted: 0, touched: [] }),
+      /^the summary of block 9: expected nothing/,
+      BLOCKS,
+    ],
+    [
+      'the index of a transaction',
+      () => putPlace(transaction(), { blockNumber: 5, index: 0 }),
+      /^the index of transaction [0-9a-f]{64}: expected \[3,0\], found \[5,0\]$/,
+      2,
+    ],
+    [
+      'the index of a transaction, missing',
+      () => without(transactionKey(transaction())),
+      /^the index of transaction .* found nothing$/,
+      2,
+    ],
+    [
+      'the index of a transaction too many',
+      () => putPlace('ab'.repeat(32), { blockNumber: 3, index: 0 }),
+      /^the index of transaction (ab){32}: expected nothing, found \[3,0\]$/,
+      BLOCKS,
+    ],
+    [
+      'the index of a block',
+      () => putBlockNumber(decoded(4).id, 3),
+      /^the index of block id \w+: expected 4, found 3$/,
+      3,
+    ],
+    [
+      'the index of a block, missing',
+      () => without(blockIdKey(decoded(4).id)),
+      /^the index of block id \w+: expected 4, found nothing$/,
+      3,
+    ],
+    [
+      'the index of a block too many',
+      () => putBlockNumber('cd'.repeat(32), 3),
+      /^the index of block id (cd){32}: expected nothing, found 3$/,
+      BLOCKS,
+    ],
+    [
+      'a public key',
+      () => putPublicKey(sender, keyOf(1).publicKey),
+      /^the public key of \w+: expected …?\w+…?, found /,
+      1,
+    ],
+    [
+      'a public key, missing',
+      () => without(publicKeyKey(sender)),
+      /^the public key of \w+: .*found nothing$/,
+      1,
+    ],
+    [
+      'a public key too many',
+      () => putPublicKey(recipient, keyOf(5).publicKey),
+      /^the public key of \w+: expected nothing, found 3082/,
+      BLOCKS,
+    ],
+    [
+      'the head record',
+      () => putHead({ ...present(tables.head(), 'head'), supply: 1 }),
+      /^the head record: expected \[6,"\w+",\d+,\d+\], found \[6,"\w+",\d+,1\]$/,
+      BLOCKS,
+    ],
+    [
+      'the head record, behind',
+      () => putHead({ number: 3, id: decoded(3).id, timeMs: 1, supply: 1 }),
+      /^the head record: expected \[6,/,
+      BLOCKS,
+    ],
+    ['the head record, missing', () => without(HEAD_KEY), /^the head record: .*found nothing$/, BLOCKS],
+    ['the genesis id', () => put(GENESIS_ID_KEY, 1), /^the genesis id: expected /, 0],
+    ['the format number', () => put(FORMAT_KEY, 2), /^the format number: expected 1, found 2$/, 0],
+    [
+      'a piece of evidence, unreadable',
+      () => put(evidenceKey(sender, 3, 0, 1), 5),
+      /^a piece of evidence is not readable/,
+      BLOCKS,
+    ],
+    [
+      'an entry of no table',
+      () => put(fromHex('0901'), 5),
+      /^the entry 0901: expected nothing, found 5$/,
+      BLOCKS,
+    ],
+    [
+      'an entry of no form',
+      () => put(fromHex('0501'), 5),
+      /^the entry 0501: expected nothing, found /,
+      BLOCKS,
+    ],
+    [
+      'an entry of no form in a table that is counted',
+      () => put(fromHex('0601'), 5),
+      /^the entry 0601: expected nothing, found the bytes 05$/,
+      BLOCKS,
+    ],
+  ];
+
+  it.each(cases)('is named: %s', async (_, damage, fault, soundBlocks) => {
+    expect(await faultAfter(damage())).toEqual([expect.stringMatching(fault), soundBlocks]);
+  });
+});
+
+function configText(): string {
+  return Buffer.from(decoded(1).header.data ?? []).toString();
+}
