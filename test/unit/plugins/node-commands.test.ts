@@ -223,7 +223,7 @@ describe('status', () => {
   });
 
   it('waits until the node is ready and has its quorum, and says at last why it is not', async () => {
-    const { status, readiness } = { status: face.status(), readiness: face.readiness(0) };
+    const { status, readiness } = { status: face.status(), readiness: face.readiness() };
     const answers = [{ ready: false, reasons: ['the node is still boot'] }];
     face.readiness = () => answers.shift() ?? { ...readiness, ready: true };
     const alone = { ...status, consensus: { ...status.consensus, authoritiesPresent: [] } };
