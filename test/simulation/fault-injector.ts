@@ -56,7 +56,8 @@ export class FaultInjector {
       if (this.#chance.chance(0.7)) disk.full = false;
     }
     machine.excuses.delete('disk');
-    if (machine.chain.full || machine.record.full) machine.excuses.add('disk');
+    const failing = [machine.chain, machine.record].some(({ full, failsNext }) => full || failsNext);
+    if (failing) machine.excuses.add('disk');
   }
 
   #schedule(fault: Fault, everyMs: number): void {

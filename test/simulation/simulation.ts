@@ -96,15 +96,13 @@ export class Simulation implements MachineWorld {
 
   restartLater(machine: Machine): void {
     this.agenda.after(this.#chance.pick([50, 1_000, 10_000]) * this.#chance.fraction(), () => {
-      if (machine.running || !this.#faulty) return;
       this.#start(machine);
     });
   }
 
   ended(machine: Machine): void {
     this.#faults.operate(machine);
-    if (this.#faulty) this.restartLater(machine);
-    else this.agenda.after(1_000, () => this.#start(machine));
+    this.restartLater(machine);
   }
 
   /** Honest nodes may be slow to each other, or say too much after a silence; they are never false. */
