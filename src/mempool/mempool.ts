@@ -211,6 +211,11 @@ export class Mempool {
     this.#dropped.expire(nowMs);
   }
 
+  /** Why `add` would refuse a transaction that is not pending, but for a full pool; null if it would not. */
+  refusal(transaction: Transaction): ProtocolError | null {
+    return this.#refusal(transaction, this.#queues.get(transaction.from)?.find(transaction.nonce));
+  }
+
   #refusal(transaction: Transaction, replaced: Entry | undefined): ProtocolError | null {
     const { from, nonce, fee } = transaction;
     const account = this.#reader.account(from);

@@ -14,8 +14,12 @@ import type { Chain } from './chain.js';
 import type { SubmitResult, TransactionStatus } from './face.js';
 import type { SignatureCache } from './signature-cache.js';
 
-/** Wire forms of peers whose signatures are being checked; copies of any beyond this are checked again. */
-const MAX_CHECKING = 65_536;
+/**
+ * Transactions of peers whose signatures are being checked, in all and of one peer: about a fifth of a second of work.
+ * What comes beyond that is dropped, as everything pending is offered again.
+ */
+const MAX_CHECKING = 8_192;
+const MAX_CHECKING_PER_PEER = 2_048;
 
 export interface TransactionIntakeDependencies {
   /** What became of a transaction, as the API shows it. */
@@ -36,8 +40,10 @@ export class TransactionIntake {
   readonly #worker: Worker;
   readonly #verified: SignatureCache;
   readonly #dependencies: TransactionIntakeDependencies;
-  /** H(wire form): every peer passes a transaction on, so its copies arrive while the first is being checked. */
+  /** H(wire form): every peer passes a transaction on, so copies arrive while the first is being checked. */
   readonly #checking = new Set<Hash>();
+  /** How many of them each peer sent; no entry for none. */
+  readonly #checkingOf = new Map<Address, number>();
 
   constructor(
     parts: {
@@ -57,42 +63,72 @@ export class TransactionIntake {
     this.#dependencies = dependencies;
   }
 
-  /** Of a peer: what is known already costs a hash, what is bad is held against it. */
+  /**
+   * Of a peer: what is known already costs a hash, what the mempool would refuse costs no signature check, and what is
+   * bad whatever the head is held against the peer.
+   */
   async hear(peer: Address, wires: readonly Uint8Array[]): Promise<void> {
-    const news: Uint8Array[] = [];
-    const hashes: Hash[] = [];
-    for (const wire of wires) {
-      const hash = sha256Hex(wire);
-      if (this.#mempool.hasWire(hash) || this.#checking.has(hash)) continue;
-      news.push(wire);
-      if (this.#checking.size >= MAX_CHECKING) continue;
-      this.#checking.add(hash);
-      hashes.push(hash);
-    }
-    if (news.length === 0) return;
+    const candidates = this.#candidates(this.#news(peer, wires)).filter(
+      (candidate) => candidate instanceof ProtocolError || this.#isWanted(candidate.transaction),
+    );
+    const hashes = candidates.flatMap((each) =>
+      each instanceof ProtocolError ? [] : each.transaction.wireHash,
+    );
+    this.#count(peer, hashes.length);
+    for (const hash of hashes) this.#checking.add(hash);
     try {
-      for (const result of await this.submit(news, peer)) {
+      for (const result of await this.#settle(candidates, peer)) {
         if (!result.accepted)
           this.#dependencies.offend(peer, result.code, `${result.code}: ${result.message}`);
       }
     } finally {
       for (const hash of hashes) this.#checking.delete(hash);
+      this.#count(peer, -hashes.length);
     }
   }
 
   /** One answer each, in order; a transaction that is known answers its present status. */
-  async submit(wires: readonly Uint8Array[], source: Address | null): Promise<SubmitResult[]> {
-    const candidates = this.#candidates(wires);
+  submit(wires: readonly Uint8Array[], source: Address | null): Promise<SubmitResult[]> {
+    return this.#settle(this.#candidates(wires), source);
+  }
+
+  /** What is neither pending nor being checked, as far as there is room. */
+  #news(peer: Address, wires: readonly Uint8Array[]): Uint8Array[] {
+    const ofPeer = this.#checkingOf.get(peer) ?? 0;
+    const room = Math.min(MAX_CHECKING - this.#checking.size, MAX_CHECKING_PER_PEER - ofPeer);
+    const news: Uint8Array[] = [];
+    for (const wire of wires) {
+      if (news.length >= room) break;
+      const hash = sha256Hex(wire);
+      if (!this.#mempool.hasWire(hash) && !this.#checking.has(hash)) news.push(wire);
+    }
+    return news;
+  }
+
+  #count(peer: Address, more: number): void {
+    const count = (this.#checkingOf.get(peer) ?? 0) + more;
+    if (count === 0) this.#checkingOf.delete(peer);
+    else this.#checkingOf.set(peer, count);
+  }
+
+  /** Whether the mempool would take it, were its signature good. */
+  #isWanted(transaction: Transaction): boolean {
+    return (
+      this.#mempool.status(transaction.id)?.state !== 'pending' && this.#mempool.refusal(transaction) === null
+    );
+  }
+
+  async #settle(candidates: readonly Candidate[], source: Address | null): Promise<SubmitResult[]> {
     const unchecked = candidates.filter(
-      (candidate) =>
+      (candidate): candidate is Exclude<Candidate, ProtocolError> =>
         !(candidate instanceof ProtocolError) && !this.#verified.has(candidate.transaction.wireHash),
-    ) as Exclude<Candidate, ProtocolError>[];
+    );
     const good = await this.#worker.verify(
       unchecked.map(({ transaction, publicKey }) =>
         transactionSignatureCheck(transaction, publicKey, this.#chain.rules.genesisId),
       ),
     );
-    const bad = new Set(unchecked.filter((_, index) => good[index] !== true));
+    const bad = new Set<Candidate>(unchecked.filter((_, index) => good[index] !== true));
     this.#verified.addAll(unchecked.filter((each) => !bad.has(each)).map(({ transaction }) => transaction));
 
     const accepted: Transaction[] = [];
@@ -133,9 +169,11 @@ export class TransactionIntake {
   }
 
   #offer(transaction: Transaction, accepted: Transaction[]): SubmitResult {
-    const present = this.#dependencies.status(transaction.id);
-    if (present !== undefined && present.state !== 'dropped')
-      return { accepted: true, transaction, status: present };
+    // Only below its sender's nonce can it be final: the chain's index need not be asked about all the others.
+    if (transaction.nonce < (this.#chain.account(transaction.from)?.nonce ?? 0)) {
+      const present = this.#dependencies.status(transaction.id);
+      if (present?.state === 'final') return { accepted: true, transaction, status: present };
+    }
     const added = this.#mempool.add(transaction, this.#clock.now());
     if (!added.accepted) return refusal(added.error);
     if (!added.known) accepted.push(transaction);
