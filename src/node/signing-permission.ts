@@ -1,6 +1,6 @@
 /**
  * Whether this validator may sign at a height, as far as its own past is concerned (section 8, "Own word kept"): one
- * that finds its seals or votes on the chain but has no record of them could contradict what it said.
+ * that finds its seals or votes on the chain but not in its record could contradict what it said.
  */
 import { type Block, decodeBlock, GENESIS_NUMBER } from '../protocol/block.js';
 import { type Address, fromHex, type Hash } from '../protocol/bytes.js';
@@ -10,55 +10,63 @@ import type { SignerRecordStore } from '../storage/signer-record.js';
 
 export class SigningPermission {
   readonly #record: SignerRecordStore;
-  readonly #findOwnMark: () => number | undefined;
+  readonly #findOwnMark: (above: number) => number | undefined;
   readonly #acceptLostRecord: boolean;
+  /** The highest block in which own marks were looked for: those that sync brings later are looked at as well. */
+  #lookedAt = GENESIS_NUMBER;
   /** Of a lost record: the height that was current when the node could have signed; it signs above it only. */
   #above: number | null = null;
-  #refusal: string | null | undefined;
+  #lost: string | null = null;
 
-  /** @param findOwnMark the newest block that carries our seal or precommit, if there is one */
-  constructor(record: SignerRecordStore, findOwnMark: () => number | undefined, acceptLostRecord: boolean) {
+  /** @param findOwnMark the newest block above that number that carries our seal or precommit, if there is one */
+  constructor(
+    record: SignerRecordStore,
+    findOwnMark: (above: number) => number | undefined,
+    acceptLostRecord: boolean,
+  ) {
     this.#record = record;
     this.#findOwnMark = findOwnMark;
     this.#acceptLostRecord = acceptLostRecord;
   }
 
-  /** Null if it may; else why not, for the log. To be asked of a node that is caught up. */
+  /** Null if it may; else why not, for the log. To be asked of a node that is caught up, at the height above its head. */
   refusal(height: number): string | null {
+    if (this.#lost === null && this.#above === null) this.#lookForLoss(height);
+    if (this.#lost !== null) return this.#lost;
+    if (this.#above !== null)
+      return height > this.#above
+        ? null
+        : `the signer's record was lost: nothing is signed at height ${this.#above}`;
     const { state } = this.#record;
-    if (state !== null && this.#above === null) {
-      if (height >= state.height) return null;
-      return `its signer's record is of height ${state.height}, and the chain only at ${height}: signing waits for that height`;
-    }
-    if (this.#refusal === undefined) this.#refusal = this.#lostRecord(height);
-    if (this.#refusal !== null) return this.#refusal;
-    if (this.#above === null || height > this.#above) return null;
-    return `the signer's record was lost: nothing is signed at height ${this.#above}`;
+    if (state === null || height >= state.height) return null;
+    return `its signer's record is of height ${state.height}, and the chain only at ${height}: signing waits for that height`;
   }
 
-  #lostRecord(height: number): string | null {
-    const mark = this.#findOwnMark();
-    if (mark === undefined) return null;
-    if (this.#acceptLostRecord) {
-      this.#above = height;
-      return null;
+  /** What we sign is in the record first: a mark above its height is of another life, and the record lost or an old copy. */
+  #lookForLoss(height: number): void {
+    const mark = this.#findOwnMark(Math.max(this.#lookedAt, this.#record.state?.height ?? GENESIS_NUMBER));
+    this.#lookedAt = Math.max(this.#lookedAt, height - 1);
+    if (mark === undefined) return;
+    if (this.#acceptLostRecord) this.#above = height;
+    else {
+      this.#lost =
+        `block ${mark} carries this validator's signature, but its signer's record is missing or an old copy: signing ` +
+        'could contradict what it said; bring the record back, or, if no other node runs with this key, start with ' +
+        '--accept-lost-record';
     }
-    return (
-      `block ${mark} carries this validator's signature, but its signer's record is missing: signing could contradict ` +
-      'what it said; bring the record back, or, if no other node runs with this key, start with --accept-lost-record'
-    );
   }
 }
 
-/** The newest block with the seal or a precommit of `address`, looking back from the head. */
+/** The newest block above number `above` with the seal or a precommit of `address`, looking back from the head. */
 export function findOwnMark(
   store: ChainStore,
+  above: number,
   address: Address,
   index: number,
   genesisId: Hash,
 ): number | undefined {
   const genesis = fromHex(genesisId);
-  for (let { number } = store.head; number > GENESIS_NUMBER; number--) {
+  for (let { number } = store.head; number > above; number--) {
     const stored = store.blockBytes(number);
     if (stored === undefined || stored.certificate === null) continue;
     const { signatures } = decodeCertificate(stored.certificate);

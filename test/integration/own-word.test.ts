@@ -42,7 +42,14 @@ async function threeOfFour() {
     await untilReady(node);
     return node;
   };
-  return { rest: nodes, stores, restart, index: fourth.node.authorities.indexOf(fourth.key.address) };
+  return {
+    wire,
+    rest: nodes,
+    fourth,
+    stores,
+    restart,
+    index: fourth.node.authorities.indexOf(fourth.key.address),
+  };
 }
 
 /** Makes one more block final on `nodes`. */
@@ -134,5 +141,20 @@ describe('the only authority, its chain gone and its record kept,', () => {
     await again.logs.until(({ text }) => text.includes("its signer's record is of height 3"));
     expect(await dump(signerRecord)).toBe(before);
     expect(again.node.chain.head.header.number).toBe(1);
+  });
+});
+
+describe('a validator that lost everything and is alone when it starts', () => {
+  it('refuses to sign once it meets the others: an empty chain proves nothing about its past', async () => {
+    const { rest, fourth: former, wire } = await threeOfFour();
+    const fourth = await start({ key: former.key, genesis: wire });
+    await untilReady(fourth);
+    const ports = [fourth, ...rest].map(({ port }) => port);
+    await start({ key: keyOf(4), genesis: wire, role: 'basic', peers: ports });
+    await untilHeight(fourth, 3);
+    await fourth.logs.until(({ level, text }) => level === 'error' && text.includes('--accept-lost-record'));
+    await nextBlock([...rest, fourth]);
+    expect(await dump(fourth.stores.signerRecord)).toBe('');
+    await expectSameChain([...rest, fourth]);
   });
 });

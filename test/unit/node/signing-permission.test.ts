@@ -15,20 +15,42 @@ describe('permission to sign', () => {
     expect(permission.refusal(2)).toBeNull();
   });
 
-  it('looks for own marks on the chain once, not at every height', () => {
-    let looked = 0;
-    const find = () => {
-      looked++;
+  it('looks for own marks in each block once, and in none that the record covers', async () => {
+    const above: number[] = [];
+    const find = (number: number) => {
+      above.push(number);
       return undefined;
     };
+    const record = SignerRecordStore.open(new MemoryStore());
+    const permission = new SigningPermission(record, find, false);
+    for (const height of [5, 6, 9]) permission.refusal(height);
+    await record.persist({ height: 9, slot: 1, ...NOTHING }, []);
+    permission.refusal(10);
+    expect(above).toEqual([1, 4, 5, 9]);
+  });
+
+  it('is refused when sync brings own marks later, which an empty chain did not show', () => {
+    const blocks: number[] = [];
+    const find = (above: number) => blocks.findLast((number) => number > above);
     const permission = new SigningPermission(SignerRecordStore.open(new MemoryStore()), find, false);
-    for (let height = 2; height < 10; height++) permission.refusal(height);
-    expect(looked).toBe(1);
+    expect(permission.refusal(2)).toBeNull();
+    blocks.push(7);
+    expect(permission.refusal(9)).toMatch(/block 7 carries/);
+  });
+
+  it('is refused when the record is older than the own marks: an old copy was restored', async () => {
+    const record = SignerRecordStore.open(new MemoryStore());
+    await record.persist({ height: 5, slot: 4, ...NOTHING }, []);
+    const find = (above: number) => (above < 7 ? 7 : undefined);
+    expect(new SigningPermission(record, find, false).refusal(9)).toMatch(/missing or an old copy/);
+    expect(new SigningPermission(record, find, true).refusal(9)).toMatch(/nothing is signed at height 9/);
   });
 
   it('is refused when own marks are on the chain and the record is lost', () => {
     const permission = new SigningPermission(SignerRecordStore.open(new MemoryStore()), () => 7, false);
-    expect(permission.refusal(9)).toMatch(/block 7 carries .* record is missing.*--accept-lost-record/);
+    expect(permission.refusal(9)).toMatch(
+      /block 7 carries .* record is missing or an old copy.*--accept-lost-record/,
+    );
     expect(permission.refusal(10)).not.toBeNull();
   });
 
