@@ -6,7 +6,9 @@
 import type { Store, StoreOperation } from '../ports/store.js';
 import { fromHex, type Hash } from '../protocol/bytes.js';
 import { encode, type Value } from '../protocol/encoding.js';
+import { ProtocolError } from '../protocol/errors.js';
 import { Fields } from '../protocol/fields.js';
+import { StorageError } from './errors.js';
 
 /** A stored message: 0 a proposal, 1 a prevote, 2 a precommit, with its wire form. */
 export interface StoredMessage {
@@ -38,11 +40,11 @@ export class SignerRecordStore {
     this.#count = count;
   }
 
-  /** @throws ProtocolError MALFORMED if the record is damaged: never sign then, restore the newest copy or retire the key */
+  /** @throws StorageError DAMAGED, NEWER_FORMAT: nothing may be signed then */
   static open(store: Store): SignerRecordStore {
     const bytes = store.get(STATE_KEY);
     if (bytes === undefined) return new SignerRecordStore(store, null, 0);
-    const { state, count } = decodeState(bytes);
+    const { state, count } = readable('its state', () => decodeState(bytes));
     return new SignerRecordStore(store, state, count);
   }
 
@@ -57,10 +59,8 @@ export class SignerRecordStore {
     const height = this.#state?.height ?? 0;
     for (let index = 0; index < this.#count; index++) {
       const bytes = this.#store.get(messageKey(height, index));
-      if (bytes === undefined)
-        throw new Error(`the signer's record lacks message ${index} of height ${height}`);
-      const fields = Fields.decode(bytes, 2, 'stored message');
-      messages.push({ kind: fields.integer('kind', 2), wire: fields.bytes('wire') });
+      if (bytes === undefined) throw recordDamaged(`message ${index} of height ${height} is missing`);
+      messages.push(readable(`message ${index} of height ${height}`, () => decodeMessage(bytes)));
     }
     return messages;
   }
@@ -119,13 +119,35 @@ function encodeState({ height, slot, locked, valid }: StoredSignerState, count: 
 function decodeState(bytes: Uint8Array): { state: StoredSignerState; count: number } {
   const fields = Fields.decode(bytes, 6, "signer's record");
   const version = fields.integer('version');
-  if (version !== RECORD_VERSION)
-    throw new Error(`the signer's record has format ${version}, newer than this program`);
+  if (version !== RECORD_VERSION) {
+    const message = `the signer's record has format ${version}, not ${RECORD_VERSION}: use a newer ccoin`;
+    throw new StorageError('NEWER_FORMAT', message);
+  }
   const height = fields.integer('height');
   const slot = fields.integer('slot');
   const locked = decodeQuorate(fields.arrayOrNil('locked'));
   const valid = decodeQuorate(fields.arrayOrNil('valid'));
   return { state: { height, slot, locked, valid }, count: fields.integer('count') };
+}
+
+function decodeMessage(bytes: Uint8Array): StoredMessage {
+  const fields = Fields.decode(bytes, 2, 'stored message');
+  return { kind: fields.integer('kind', 2), wire: fields.bytes('wire') };
+}
+
+function readable<T>(what: string, decode: () => T): T {
+  try {
+    return decode();
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    throw recordDamaged(`${what} is not readable (${error.message})`, error);
+  }
+}
+
+/** Not what is said of a chain: a record is neither restored from an old copy nor synced from peers. */
+function recordDamaged(why: string, cause?: unknown): StorageError {
+  const message = `the signer's record is damaged: ${why}; see "A lost signer's record" in docs/operations.md`;
+  return new StorageError('DAMAGED', message, { cause, why });
 }
 
 function decodeQuorate(value: readonly Value[] | null): { round: number; blockId: Hash } | null {

@@ -82,4 +82,21 @@ describe("the signer's record", () => {
     await SignerRecordStore.open(spying).persist({ height: 1, slot: 0, locked: null, valid: null }, []);
     expect(written).toEqual([true]);
   });
+
+  it('says that it is damaged, and never reads as empty', async () => {
+    const store = new MemoryStore();
+    const state = { height: 5, slot: 1, locked: null, valid: null };
+    await SignerRecordStore.open(store).persist(state, [message(1, 'prevote')]);
+    const entries: (readonly [Uint8Array, Uint8Array])[] = [];
+    for await (const entry of store.entries({ from: Buffer.of(0), to: Buffer.of(255) })) entries.push(entry);
+    expect(entries).toHaveLength(2);
+    for (const [key] of entries) {
+      const damaged = new MemoryStore();
+      await damaged.write(
+        entries.map(([k, value]) => ({ key: k, value: k === key ? Buffer.of(9, 9) : value })),
+        { sync: true },
+      );
+      expect(() => SignerRecordStore.open(damaged).messages()).toThrow(/^the signer's record is damaged: /);
+    }
+  });
 });
