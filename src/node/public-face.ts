@@ -115,7 +115,7 @@ export class PublicFace implements NodeFace {
       height: peer.height,
       score: Math.round(peer.score),
       clockOffsetMs: Math.round(peer.clockOffsetMs ?? 0),
-      roundTripMs: peer.roundTripMs,
+      roundTripMs: peer.roundTripMs === null ? null : Math.round(peer.roundTripMs),
       connectedMs: Math.round(this.#clock.now() - peer.connectedAtMs),
     }));
   }
