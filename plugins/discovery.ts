@@ -1,6 +1,7 @@
 /** `ccoin discovery`: runs the service by which the nodes of any number of networks find each other. */
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import { formatEndpoint } from '../src/config/endpoint.js';
+import { explain } from './lib/errors.js';
 import { assertPort } from './lib/numbers.js';
 import { type PidfileArguments, removePidfile, withPidfileOption, writePidfile } from './lib/pidfile.js';
 import { untilSignal } from './lib/signals.js';
@@ -52,7 +53,12 @@ function builder(yargs: Argv<object>): Argv<Arguments> {
 async function handler(argv: ArgumentsCamelCase<Arguments>): Promise<void> {
   const { port, host, data } = argv;
   const { startDiscoveryService } = await import('../src/node/discovery-service.js');
-  const service = await startDiscoveryService({ host, port, directory: data });
+  const service = await startDiscoveryService({
+    host,
+    port,
+    directory: data,
+    onFailure: (error) => console.error(explain(error, true)),
+  });
   const stopped = untilSignal();
   console.log(`Discovery service listening on http://${formatEndpoint(host, service.port)}`);
   try {

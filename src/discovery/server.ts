@@ -27,6 +27,9 @@ export interface DiscoveryServer {
   close(): Promise<void>;
 }
 
+/** Hears of a failure of the service's own, of which the caller sees only INTERNAL. */
+export type OnFailure = (error: unknown) => void;
+
 /**
  * @param at port 0 takes a free one
  * @throws if the address is taken or not ours
@@ -34,15 +37,16 @@ export interface DiscoveryServer {
 export async function startDiscoveryServer(
   at: { readonly host: string; readonly port: number },
   ports: { readonly store: Store; readonly clock: Clock },
+  onFailure?: OnFailure,
 ): Promise<DiscoveryServer> {
-  const server = discoveryServer(await Registry.open(ports.store, ports.clock));
+  const server = discoveryServer(await Registry.open(ports.store, ports.clock), onFailure);
   await server.listen(at);
   const { port } = server.server.address() as AddressInfo;
   return { port, close: () => server.close() };
 }
 
 /** The server, not listening: tests call it by `inject`. */
-export function discoveryServer(registry: Registry): FastifyInstance {
+export function discoveryServer(registry: Registry, onFailure: OnFailure = () => {}): FastifyInstance {
   const server = fastify({
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
@@ -88,6 +92,7 @@ export function discoveryServer(registry: Registry): FastifyInstance {
   );
   server.setErrorHandler((error, _request, reply) => {
     const { code, detail } = explain(error);
+    if (code === 'INTERNAL') onFailure(error);
     return problem(reply, code, detail);
   });
   return server;

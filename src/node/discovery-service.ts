@@ -17,10 +17,12 @@ export async function startDiscoveryService(options: {
   readonly host: string;
   readonly port: number;
   readonly directory: string;
+  /** Told of what fails inside the service. */
+  readonly onFailure: (error: unknown) => void;
 }): Promise<DiscoveryService> {
   const store = await openLevelStore(options.directory);
   try {
-    const server = await startDiscoveryServer(options, { store, clock: systemClock });
+    const server = await startDiscoveryServer(options, { store, clock: systemClock }, options.onFailure);
     return {
       port: server.port,
       async close() {

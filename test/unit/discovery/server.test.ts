@@ -278,3 +278,17 @@ test('over a real socket it listens, answers and closes with connections open', 
   await server.close();
   await closed;
 });
+
+test('a failure of its own is told to its operator, and not to the caller', async () => {
+  const store = new MemoryStore();
+  const failures: unknown[] = [];
+  const server = discoveryServer(await Registry.open(store, new HandClock()), (error) =>
+    failures.push(error),
+  );
+  await store.close();
+  const payload = await signed(alice);
+  const response = await server.inject({ method: 'POST', url: '/', payload });
+  expect(response.json()).toMatchObject({ code: 'INTERNAL', status: 500 });
+  expect(response.body).not.toContain('closed');
+  expect(failures).toEqual([expect.objectContaining({ message: expect.stringContaining('closed') })]);
+});
