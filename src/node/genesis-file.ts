@@ -13,8 +13,12 @@ export const GENESIS_FILE = 'genesis.block';
  * The genesis that is there, if any.
  * @throws Error if the file is no sound genesis block, or cannot be read
  */
-export async function readGenesisFile(basePath: string, address: Address): Promise<Genesis | undefined> {
-  const path = join(accountDirectory(basePath, address), GENESIS_FILE);
+export function readGenesisFile(basePath: string, address: Address): Promise<Genesis | undefined> {
+  return readGenesisAt(join(accountDirectory(basePath, address), GENESIS_FILE));
+}
+
+/** As `readGenesisFile`, of any file. */
+export async function readGenesisAt(path: string): Promise<Genesis | undefined> {
   try {
     return readGenesisBlock(await readFile(path));
   } catch (error) {

@@ -1,17 +1,20 @@
-/** The bar that shows on a terminal how far a node has synced. It only shows: what it shows is computed in `sync`. */
+/** The bar that shows on a terminal how far a chain has come. It only shows: what it shows is computed in `sync`. */
 import { SingleBar } from 'cli-progress';
 import type { SyncProgress } from '../sync/progress.js';
 
-const FORMAT = 'syncing [{bar}] {percentage}% | block {value} of {total} | {speed} blocks/s | {left} left';
+const FORMAT = '[{bar}] {percentage}% | block {value} of {total} | {speed} blocks/s | {left} left';
 
 export class ProgressBar {
   readonly #bar: SingleBar;
 
-  /** @param stream a terminal; on anything else nothing is shown */
-  constructor(stream: NodeJS.WritableStream = process.stderr) {
+  /**
+   * @param stream a terminal; on anything else nothing is shown
+   * @param doing what is going on, in one word
+   */
+  constructor(stream: NodeJS.WritableStream = process.stderr, doing = 'syncing') {
     // Signals are the node's: the bar must not end the process.
     this.#bar = new SingleBar({
-      format: FORMAT,
+      format: `${doing} ${FORMAT}`,
       stream,
       clearOnComplete: true,
       hideCursor: false,

@@ -6,11 +6,15 @@ import { rulesOf } from '../ledger/rules.js';
 import type { Store } from '../ports/store.js';
 import type { Worker } from '../ports/worker.js';
 import { GENESIS_NUMBER } from '../protocol/block.js';
+import { DiskGuard } from '../storage/disk-guard.js';
 import { StorageError } from '../storage/errors.js';
 import type { BlockBytes, ChainTables } from '../storage/tables.js';
 import { Chain, type Committed } from './chain.js';
 import { openChain } from './open-stores.js';
 import { SignatureCache } from './signature-cache.js';
+
+/** Even of the largest blocks so many are fewer bytes than what DiskGuard keeps free. */
+const CHECK_DISK_EVERY = 32;
 
 /** The first block that is missing, unreadable or invalid; the message says which it is, and why. */
 export class BlockFault extends Error {
@@ -65,6 +69,18 @@ export async function replay(
     await onBlock?.(number);
     signal?.throwIfAborted();
   }
+}
+
+/** `options`, with a look at the disk of `directory` now and then. What is thrown when it is full: StorageError DISK_FULL */
+export function withDiskCheck(directory: string, options: ReplayOptions): ReplayOptions {
+  const disk = new DiskGuard(directory);
+  return {
+    ...options,
+    onBlock: async (number) => {
+      if (number % CHECK_DISK_EVERY === 0) await disk.check();
+      await options.onBlock?.(number);
+    },
+  };
 }
 
 /**

@@ -5,13 +5,17 @@
 import type { Store } from '../ports/store.js';
 import type { Worker } from '../ports/worker.js';
 import { GENESIS_NUMBER } from '../protocol/block.js';
+import type { Hash } from '../protocol/bytes.js';
 import { ProtocolError } from '../protocol/errors.js';
 import { readGenesisBlock } from '../protocol/genesis.js';
 import { CheckingStore, RecordFault } from '../storage/checking-store.js';
-import { StorageError } from '../storage/errors.js';
+import { isWellFormed } from '../storage/describe.js';
 import { accountsBehind, BLOCKS, numberIn } from '../storage/keys.js';
+import type { Shadow } from '../storage/shadow.js';
 import { ChainTables } from '../storage/tables.js';
+import { openTemporaryStore } from '../storage/temporary-store.js';
 import type { Chain } from './chain.js';
+import { type ChainPlace, genesisBeside, isDamage, openPlace } from './chain-place.js';
 import { BlockFault, chainOn, type ReplayOptions, replay, storedBlock, storedBlocks } from './replay.js';
 
 export type Verdict =
@@ -45,9 +49,7 @@ export async function verifyChain(
   let chain: Chain | undefined;
   let transactions = 0;
   try {
-    const genesis = genesisBlock ?? ownGenesis(tables);
-    readGenesis(genesis);
-    chain = await chainOn(checking, genesis, worker, ({ block }) => {
+    chain = await chainOn(checking, genesisBlock ?? ownGenesis(tables), worker, ({ block }) => {
       transactions += block.transactions.length;
     });
     await replay(chain, storedBlocks(tables), options);
@@ -62,31 +64,75 @@ export async function verifyChain(
   }
 }
 
-/** The genesis block that the database holds. @throws BlockFault */
+export interface PlaceOptions extends ReplayOptions {
+  readonly worker: Worker;
+  /** network.genesis_id, if it is set. */
+  readonly pinned: Hash | null;
+  /** Told how many blocks there are, before they are replayed. */
+  readonly onTotal?: (blocks: number) => void;
+  /** Told, in one sentence, of what is strange and not wrong. */
+  readonly onNote?: (note: string) => void;
+}
+
+/** Verifies the chain at `place` as it stands. @throws Error and StorageError for what cannot be looked at */
+export async function verifyPlace(place: ChainPlace, options: PlaceOptions): Promise<Verdict> {
+  const genesis = await genesisBeside(place, options.pinned);
+  let shadow: Shadow | undefined;
+  try {
+    shadow = await openPlace(place, genesis?.block.id ?? options.pinned);
+    return await verifyShadow(shadow, genesis?.block.wire, options);
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    return { sound: false, fault: error.why, soundBlocks: 0 };
+  } finally {
+    await shadow?.close();
+  }
+}
+
+/** As `verifyChain`, with a store of its own to work in. */
+export async function verifyShadow(
+  { store, droppedAtOpen }: Shadow,
+  genesisBlock: Uint8Array | undefined,
+  options: PlaceOptions,
+): Promise<Verdict> {
+  for (const what of droppedAtOpen) options.onNote?.(`a crash or damage cut the database's log: ${what}`);
+  options.onTotal?.(await highestBlock(store));
+  const scratch = await openTemporaryStore();
+  try {
+    return await verifyChain(store, scratch.store, genesisBlock, options.worker, options);
+  } finally {
+    await scratch.close();
+  }
+}
+
+/** The genesis block that the database holds. @throws BlockFault if it is none */
 export function ownGenesis(tables: ChainTables): Uint8Array {
   const stored = storedBlock(tables, GENESIS_NUMBER);
   if (stored === undefined) throw new BlockFault(GENESIS_NUMBER, 'it is missing');
-  return stored.block;
-}
-
-function readGenesis(block: Uint8Array): void {
   try {
-    readGenesisBlock(block);
+    readGenesisBlock(stored.block);
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
     throw new BlockFault(GENESIS_NUMBER, `${error.code}: ${error.message}`, { cause: error });
   }
+  return stored.block;
 }
 
 /** @throws BlockFault if the chain was meant to go on behind `last` */
 async function assertNoneBehind(database: Store, tables: ChainTables, last: number): Promise<void> {
   const next = last + 1;
-  for await (const [key] of database.entries({ ...BLOCKS, reverse: true, limit: 1 })) {
-    const highest = numberIn(key, 1);
-    if (highest > last) throw new BlockFault(next, `it is missing, while block ${highest} is there`);
-  }
+  const highest = await highestBlock(database);
+  if (highest > last) throw new BlockFault(next, `it is missing, while block ${highest} is there`);
   const head = tables.head()?.number ?? last;
   if (head > last) throw new BlockFault(next, `it is missing, while the head record names block ${head}`);
+}
+
+/** The number of the last block in a database, sound or not; 0 if there is none. */
+export async function highestBlock(database: Store): Promise<number> {
+  for await (const [key] of database.entries({ ...BLOCKS, reverse: true, limit: 1 })) {
+    if (isWellFormed(key)) return numberIn(key, 1);
+  }
+  return 0;
 }
 
 async function countAccounts(scratch: Store): Promise<number> {
@@ -98,5 +144,5 @@ async function countAccounts(scratch: Store): Promise<number> {
 /** What of the database's faults an error is; undefined if it is another's. */
 function faultOf(error: unknown): string | undefined {
   if (error instanceof BlockFault || error instanceof RecordFault) return error.message;
-  return error instanceof StorageError && error.code === 'DAMAGED' ? error.why : undefined;
+  return isDamage(error) ? error.why : undefined;
 }

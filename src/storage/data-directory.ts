@@ -13,7 +13,10 @@ import type { Address, Hash } from '../protocol/bytes.js';
 
 export const keysDirectory = (basePath: string, address: Address) => join(basePath, address, '.keys');
 
-export const chainDirectory = (basePath: string, address: Address) => join(basePath, address, 'chain');
+export const CHAIN_DIRECTORY = 'chain';
+
+export const chainDirectory = (basePath: string, address: Address) =>
+  join(basePath, address, CHAIN_DIRECTORY);
 
 export const signerDirectory = (basePath: string, address: Address, genesisId: Hash) =>
   join(basePath, address, 'signer', genesisId);

@@ -10,8 +10,8 @@ import { access, copyFile, mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Store } from '../ports/store.js';
-import { StorageError } from './errors.js';
-import { openLevelStore, salvageLevelStore } from './level-store.js';
+import { damaged, StorageError } from './errors.js';
+import { type LevelStore, openLevelStore, salvageLevelStore } from './level-store.js';
 
 const LOCK = 'LOCK';
 const TABLE = /^\d+\.(ldb|sst)$/;
@@ -21,6 +21,8 @@ export interface Shadow {
   readonly store: Store;
   /** As LevelStore's. */
   readonly droppedAtOpen: readonly string[];
+  /** Why LevelDB itself refused the database, if it had to be salvaged. */
+  readonly refusal: string | undefined;
   /** Gives the lock back and removes the temporary directory. */
   close(): Promise<void>;
 }
@@ -46,9 +48,10 @@ export async function openShadow(directory: string, { salvage = false } = {}): P
     if (lock !== undefined) closers.push(() => lock.close());
     const copy = join(temporary, 'copy');
     await shadowFiles(resolve(directory), copy);
-    const store = await open(copy, directory, salvage);
+    const refusal = salvage ? await salvageIfRefused(copy, directory) : undefined;
+    const store = await open(copy, directory);
     closers.push(() => store.close());
-    return { store, droppedAtOpen: store.droppedAtOpen, close };
+    return { store, droppedAtOpen: store.droppedAtOpen, refusal, close };
   } catch (error) {
     await close();
     throw error;
@@ -78,16 +81,19 @@ async function shadowFiles(directory: string, copy: string): Promise<void> {
   }
 }
 
-async function open(copy: string, directory: string, salvage: boolean) {
+async function open(copy: string, directory: string): Promise<LevelStore> {
+  if ((await readdir(copy)).includes('CURRENT')) return openLevelStore(copy, directory);
+  // LevelDB would begin a new one there.
+  throw damaged(`the database ${directory}`, 'its file CURRENT is missing');
+}
+
+async function salvageIfRefused(copy: string, directory: string): Promise<string | undefined> {
   try {
-    if (!(await readdir(copy)).includes('CURRENT')) {
-      // LevelDB would begin a new one there.
-      throw new StorageError('DAMAGED', `the database ${directory} is damaged: its file CURRENT is missing`);
-    }
-    return await openLevelStore(copy, directory);
+    await (await open(copy, directory)).close();
+    return undefined;
   } catch (error) {
-    if (!salvage || !(error instanceof StorageError) || error.code !== 'DAMAGED') throw error;
+    if (!(error instanceof StorageError) || error.code !== 'DAMAGED') throw error;
     await salvageLevelStore(copy, directory);
-    return openLevelStore(copy, directory);
+    return error.why;
   }
 }

@@ -10,7 +10,6 @@ import {
   accountKey,
   blockIdKey,
   blockKey,
-  EVERYTHING,
   evidenceKey,
   FORMAT_KEY,
   GENESIS_ID_KEY,
@@ -35,6 +34,7 @@ import {
   putSummary,
 } from '../../../src/storage/tables.js';
 import { BlockMaker } from '../../support/block-maker.js';
+import { copyOf, growTo } from '../../support/chain-directory.js';
 import { type TestGenesis, testGenesis } from '../../support/genesis.js';
 import { dump, keyOf } from '../../support/running-nodes.js';
 
@@ -49,27 +49,8 @@ beforeAll(async () => {
   genesis = testGenesis(4);
   maker = await BlockMaker.on(genesis);
   tables = new ChainTables(maker.stores.chain);
-  for (let number = 2; number <= BLOCKS; number++) {
-    const transactions =
-      number === 4
-        ? []
-        : [maker.transfer(keyOf(0), { nonce: nonceOf(), to: keyOf(5).address, amount: number })];
-    await maker.add({ miner: maker.leader(number), transactions });
-  }
+  await growTo(maker, BLOCKS);
 });
-
-function nonceOf(): number {
-  return maker.chain.account(keyOf(0).address)?.nonce ?? 0;
-}
-
-/** A copy of the sound chain with these operations on top. */
-async function damagedBy(...operations: StoreOperation[]): Promise<MemoryStore> {
-  const copy = new MemoryStore();
-  for await (const [key, value] of maker.stores.chain.entries(EVERYTHING))
-    await copy.write([{ key, value }], { sync: false });
-  await copy.write(operations, { sync: false });
-  return copy;
-}
 
 function verify(database: Store, expected: Uint8Array | undefined = undefined): Promise<Verdict> {
   return verifyChain(database, new MemoryStore(), expected, inlineWorker());
@@ -77,7 +58,7 @@ function verify(database: Store, expected: Uint8Array | undefined = undefined): 
 
 /** What is said of the chain with these operations on top, and how many blocks are called sound. */
 async function faultAfter(...operations: StoreOperation[]): Promise<[string, number]> {
-  const database = await damagedBy(...operations);
+  const database = await copyOf(maker.stores.chain, operations);
   const before = await dump(database);
   const verdict = await verify(database);
   expect(await dump(database)).toBe(before);
@@ -102,7 +83,7 @@ describe('a sound chain', () => {
 
   it('may hold evidence', async () => {
     const key = evidenceKey(keyOf(0).address, 3, 0, 1);
-    const database = await damagedBy(put(key, [1, fromHex('aa'), fromHex('bb')]));
+    const database = await copyOf(maker.stores.chain, [put(key, [1, fromHex('aa'), fromHex('bb')])]);
     expect((await verify(database)).sound).toBe(true);
   });
 
