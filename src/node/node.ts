@@ -225,7 +225,7 @@ export class Node {
     const { acceptLostRecord, log, checkDisk } = this.#options;
     const { genesis, genesisId, chain, mempool, address } = this;
     const ownIndex = this.#authorities.indexOf(address) ?? -1;
-    const lookBack = (above: number) => findOwnMark(this.#store, above, address, ownIndex, genesisId);
+    const lookBack = (above: number) => findOwnMark(this.#store, above, address, ownIndex);
     const permission =
       this.role === 'basic' ? null : new SigningPermission(record, lookBack, acceptLostRecord);
     return new ConsensusService(

@@ -2,11 +2,12 @@
  * Whether this validator may sign at a height, as far as its own past is concerned (section 8, "Own word kept"): one
  * that finds its seals or votes on the chain but not in its record could contradict what it said.
  */
-import { type Block, decodeBlock, GENESIS_NUMBER } from '../protocol/block.js';
-import { type Address, fromHex, type Hash } from '../protocol/bytes.js';
+import { GENESIS_NUMBER } from '../protocol/block.js';
+import type { Address } from '../protocol/bytes.js';
 import { decodeCertificate } from '../protocol/certificate.js';
 import type { ChainStore } from '../storage/chain-store.js';
 import type { SignerRecordStore } from '../storage/signer-record.js';
+import { headerOfBlock } from '../sync/block-number.js';
 
 export class SigningPermission {
   readonly #record: SignerRecordStore;
@@ -63,16 +64,13 @@ export function findOwnMark(
   above: number,
   address: Address,
   index: number,
-  genesisId: Hash,
 ): number | undefined {
-  const genesis = fromHex(genesisId);
   for (let { number } = store.head; number > above; number--) {
     const stored = store.blockBytes(number);
     if (stored === undefined || stored.certificate === null) continue;
     const { signatures } = decodeCertificate(stored.certificate);
     if (signatures.some(({ authority }) => authority === index)) return number;
-    const block: Block = decodeBlock(stored.block, genesis);
-    if (block.header.coinbase === address) return number;
+    if (headerOfBlock(stored.block).coinbase === address) return number;
   }
   return undefined;
 }

@@ -1,5 +1,5 @@
-/** The number that a block says it has, read without decoding its transactions. It proves nothing about the block. */
-import { decodeHeader } from '../protocol/block.js';
+/** What a block says of itself, read without decoding its transactions. It proves nothing about the block. */
+import { decodeHeader, type Header } from '../protocol/block.js';
 import { malformed } from '../protocol/errors.js';
 
 /** The block's wire form starts as an array of four, then the header as a byte string (PROTOCOL section 5). */
@@ -10,11 +10,16 @@ const BYTES_32 = 0xc6;
 
 /** @throws ProtocolError MALFORMED if there is no header at the beginning */
 export function numberOfBlock(wire: Uint8Array): number {
+  return headerOfBlock(wire).number;
+}
+
+/** @throws ProtocolError MALFORMED if there is no header at the beginning */
+export function headerOfBlock(wire: Uint8Array): Header {
   const view = new DataView(wire.buffer, wire.byteOffset, wire.byteLength);
   if (wire.length < 7 || wire[0] !== ARRAY_OF_FOUR) throw malformed('this is no block');
   const { start, length } = headerPlace(view);
   if (start + length > wire.length) throw malformed('the block ends within its header');
-  return decodeHeader(wire.subarray(start, start + length)).number;
+  return decodeHeader(wire.subarray(start, start + length));
 }
 
 function headerPlace(view: DataView): { start: number; length: number } {
