@@ -1,6 +1,6 @@
 /** The figures of a run as a table for people and as JSON for programs. */
 import { mkdir, writeFile } from 'node:fs/promises';
-import { availableParallelism, cpus } from 'node:os';
+import { availableParallelism, cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { RESULTS_PATH } from './cache.js';
 import type { Figure } from './row.js';
@@ -72,7 +72,9 @@ export async function writeResults(results: readonly Result[], command: string):
   const at = new Date().toISOString();
   const path = join(RESULTS_PATH, `${at.replaceAll(':', '-')}.json`);
   const machine = { node: process.version, cores: availableParallelism(), cpu: cpus()[0]?.model ?? '' };
-  await writeFile(path, `${JSON.stringify({ at, command, machine, results }, null, 2)}\n`);
+  // Our own processes count too; far above twice the cores, somebody else was at work.
+  const [loadAverage] = loadavg();
+  await writeFile(path, `${JSON.stringify({ at, command, machine, loadAverage, results }, null, 2)}\n`);
   return path;
 }
 
