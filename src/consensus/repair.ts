@@ -7,6 +7,9 @@ import { blockIdOfMessage, type ConsensusMessage, kindOf, signerIndexOf } from '
 /** LDR's `holds`: [round, type, authority bitmap, block id or nil], one entry per round, type and block. */
 export type Holds = readonly [round: number, type: number, authorities: Uint8Array, blockId: Hash | null][];
 
+/** As many as fit a frame with ease; of more rounds than that the oldest are left out, and offered to us again. */
+const MAX_HOLDS = 20_000;
+
 export function holdsOf(log: HeightLog, authorities: AuthoritySet): Holds {
   const entries = new Map<string, [number, number, Uint8Array, Hash | null]>();
   for (const message of log.messages()) {
@@ -26,7 +29,7 @@ export function holdsOf(log: HeightLog, authorities: AuthoritySet): Holds {
     // Bit i of byte i >> 3, least significant first.
     bitmap[signer >> 3] = (bitmap[signer >> 3] as number) | (1 << (signer & 7));
   }
-  return [...entries.values()];
+  return [...entries.values()].sort(([a], [b]) => b - a).slice(0, MAX_HOLDS);
 }
 
 export function missingFrom(log: HeightLog, authorities: AuthoritySet, holds: Holds): ConsensusMessage[] {

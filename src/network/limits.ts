@@ -51,6 +51,8 @@ export interface Quota {
   readonly per: 'message' | 'byte';
   readonly perSecond: number;
   readonly burst: number;
+  /** What a message counts at the least, where it is by bytes. */
+  readonly leastBytes?: number;
   /**
    * Whether it passes on what others said. Several flooders that keep their own quotas could make an honest peer, which
    * passes on what they all say, exceed its own: what is too much is dropped and asked for later, and nobody is blamed.
@@ -87,7 +89,13 @@ export const QUOTAS: { readonly [T in Exclude<MessageType, 'HEY' | 'ACK' | 'GLK'
     passedOn: true,
     why: '100 authorities, 2 votes a round, 20 a second',
   },
-  LDR: { per: 'message', perSecond: 5, burst: 50, why: 'once a second without progress' },
+  LDR: {
+    per: 'byte',
+    perSecond: MIB,
+    burst: 10 * MIB,
+    leastBytes: MIB / 5,
+    why: 'once a second without progress; a large one costs its reader as much as its bytes',
+  },
   ADR: {
     per: 'byte',
     perSecond: 32 * MIB,

@@ -97,7 +97,7 @@ export class ConnectedPeer implements Peer {
       bucket = new TokenBucket(quota, nowMs);
       this.#buckets.set(message.type, bucket);
     }
-    return bucket.take(quota.per === 'byte' ? sizeBytes : 1, nowMs);
+    return bucket.take(quota.per === 'byte' ? Math.max(sizeBytes, quota.leastBytes ?? 0) : 1, nowMs);
   }
 
   ping(requestId: number): void {

@@ -124,7 +124,9 @@ export class Chain implements StateReader {
 
   /** Takes our own finished block as checked: it was built from `draft`, which is ours. */
   adopt(block: Block, draft: Draft): void {
-    if (draft.parent !== this.#head || this.#prepared.has(block.id)) draft.update.discard();
+    const { size } = this.#prepared;
+    if (draft.parent !== this.#head || this.#prepared.has(block.id) || size >= MAX_PREPARED)
+      draft.update.discard();
     else this.#prepared.set(block.id, { ...draft, wire: block.wire });
   }
 
@@ -158,9 +160,11 @@ export class Chain implements StateReader {
           this.authorities,
           this.rules.genesisId,
         );
-        const [proven, error] = await Promise.all([this.#worker.verify(checks), this.validate(block)]);
+        // The certificate first: it is a few checks, and without it the block's thousands are not worth doing.
+        const proven = await this.#worker.verify(checks);
         if (!proven.every(Boolean))
           return new ProtocolError('BAD_CERTIFICATE', 'a signature of the certificate is bad');
+        const error = await this.validate(block);
         if (error === undefined) throw new Error('the head moved while it was held');
         if (error !== null) return error;
         await this.#apply(block, certificate, true);
