@@ -88,7 +88,7 @@ export class TransactionIntake {
   }
 
   /** One answer each, in order; a transaction that is known answers its present status. */
-  submit(wires: readonly Uint8Array[], source: Address | null): Promise<SubmitResult[]> {
+  async submit(wires: readonly Uint8Array[], source: Address | null): Promise<SubmitResult[]> {
     return this.#settle(this.#candidates(wires), source);
   }
 
