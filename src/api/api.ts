@@ -5,13 +5,15 @@
 import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import type { NodeFace } from '../node/face.js';
 import type { Address } from '../protocol/bytes.js';
+import { sourceOf } from '../protocol/source.js';
 import { BlockTexts } from './block-texts.js';
 import { parseBody } from './body.js';
-import { ApiError, PROBLEM_JSON, problemOfError } from './errors.js';
+import { ApiError, PROBLEM_JSON, problemOfError, rawProblem } from './errors.js';
 import { FinalEvents } from './final-events.js';
 import { type After, FinalWaiters } from './final-waiters.js';
 import { isLocalHostHeader } from './hosts.js';
 import { type ApiLimits, DEFAULT_LIMITS } from './limits.js';
+import { RateLimit } from './rate-limit.js';
 import type { OnFailure, Route, RouteContext } from './route.js';
 import { routes } from './routes/index.js';
 import { ajvOptions, violationError } from './validation.js';
@@ -24,6 +26,8 @@ export interface ApiOptions {
   readonly localHostsOnly?: boolean;
   /** Told of failures of the node's own, of which the caller sees only INTERNAL. */
   readonly onFailure?: OnFailure;
+  /** Milliseconds that never jump, for the rates of requests; performance.now unless told otherwise. */
+  readonly nowMs?: () => number;
   /** How waiting requests time out; setTimeout unless told otherwise. */
   readonly after?: After;
 }
@@ -31,6 +35,9 @@ export interface ApiOptions {
 /** A whole request must have arrived within this time of its first byte. */
 const REQUEST_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_MS = 10_000;
+/** How often the two are looked at: node would do so every half a minute. */
+const CHECK_EVERY_MS = 2_500;
+const RETRY_AFTER_SECONDS = 1;
 
 /** The API over a node, not listening yet: see startHttp, or use `inject()`. */
 export function createApi(face: NodeFace, options: ApiOptions = {}): FastifyInstance {
@@ -57,11 +64,17 @@ export function createApi(face: NodeFace, options: ApiOptions = {}): FastifyInst
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
     forceCloseConnections: true,
+    http: { connectionsCheckingInterval: CHECK_EVERY_MS },
+    clientErrorHandler: (error, socket) => {
+      if (socket.writable && error.code !== 'ECONNRESET') socket.write(rawProblem(error.code));
+      socket.destroySoon();
+    },
   });
   // Answers are written as they are: a serialiser made from a schema would silently drop what the schema forgot.
   app.setSerializerCompiler(() => (value) => JSON.stringify(value));
   takeJsonOnly(app, limits);
   answerErrors(app, onFailure);
+  limitRates(app, new RateLimit(limits, options.nowMs ?? (() => performance.now())));
   addGuards(app, options.localHostsOnly ?? false);
   addRoutes(app, routes(context));
   app.addHook('preClose', async () => {
@@ -107,6 +120,15 @@ function answerProblem(reply: FastifyReply, error: unknown): { status: number } 
   reply.code(problem.status).type(PROBLEM_JSON).header('cache-control', 'no-store');
   reply.send(problem);
   return problem;
+}
+
+/** Before anything else is done for a request. */
+function limitRates(app: FastifyInstance, rates: RateLimit): void {
+  app.addHook('onRequest', async (request, reply) => {
+    if (rates.take(sourceOf(request.ip))) return;
+    reply.header('retry-after', RETRY_AFTER_SECONDS);
+    throw new ApiError('TOO_MANY_REQUESTS', 'your address sends more requests than one may');
+  });
 }
 
 /** What is decided from a request's first lines, before its body is read. */

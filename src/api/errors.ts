@@ -22,6 +22,11 @@ export const API_ERRORS = {
   URI_TOO_LONG: { status: 414, advice: 'Send what docs/api.md says for this route.' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, advice: 'Send `Content-Type: application/json`.' },
   IDEMPOTENCY_CONFLICT: { status: 422, advice: 'Use a new Idempotency-Key for a new order.' },
+  TOO_MANY_REQUESTS: {
+    status: 429,
+    advice: 'Wait as long as Retry-After says; send many at once to POST /txns.',
+  },
+  HEADERS_TOO_LARGE: { status: 431, advice: 'Send fewer or shorter headers.' },
   INTERNAL: { status: 500, advice: "The fault is the node's; its log says more." },
   NOT_READY: { status: 503, advice: 'Try again later, or ask another node.' },
   TOO_BUSY: { status: 503, advice: 'Try again later, or ask another node.' },
@@ -82,6 +87,28 @@ const CODE_OF_STATUS: ReadonlyMap<number, ApiErrorCode> = new Map([
   [414, 'URI_TOO_LONG'],
   [415, 'UNSUPPORTED_MEDIA_TYPE'],
 ]);
+
+/**
+ * What is no HTTP, or did not arrive in time, reaches no route: the whole answer, for the bare connection.
+ * @param errorCode of node's HTTP parser or server
+ */
+export function rawProblem(errorCode: string): string {
+  const problem =
+    errorCode === 'ERR_HTTP_REQUEST_TIMEOUT'
+      ? problemOf('TIMEOUT', 'the request did not arrive in time')
+      : errorCode === 'HPE_HEADER_OVERFLOW'
+        ? problemOf('HEADERS_TOO_LARGE', 'the headers are too large')
+        : problemOf('BAD_REQUEST', 'this is no HTTP');
+  const body = JSON.stringify(problem);
+  return [
+    `HTTP/1.1 ${problem.status} ${problem.title}`,
+    'Connection: close',
+    `Content-Type: ${PROBLEM_JSON}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    '',
+    body,
+  ].join('\r\n');
+}
 
 function statusOf(error: unknown): number {
   const status = error instanceof Error && 'statusCode' in error ? error.statusCode : undefined;

@@ -26,6 +26,11 @@ export const DEFAULT_LIMITS = {
   /** Answers with all accounts of a block under way at once: each reads the whole state. */
   stateStreams: 4,
   idempotencyKeys: 10_000,
+  /** Of one address (of IPv6 one /64 network), flowing into a bucket that holds `requestBurst` at most. */
+  requestsPerSecond: 2_000,
+  requestBurst: 10_000,
+  /** Addresses whose requests are counted; the one seen longest ago is forgotten, and then starts anew. */
+  callers: 10_000,
   /** Serialised blocks kept ready, in characters. */
   blockCacheChars: 32 * MIB,
 } as const;

@@ -1,6 +1,7 @@
 /** The API on a socket. */
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
 import type { NodeFace } from '../node/face.js';
+import { sourceOf } from '../protocol/source.js';
 import { createApi } from './api.js';
 import { isLoopback } from './hosts.js';
 import type { OnFailure } from './route.js';
@@ -14,6 +15,8 @@ export interface HttpOptions {
   readonly tokenFile?: string;
   /** Told of failures of the node's own, for its log. */
   readonly onFailure?: OnFailure;
+  /** How many connections one address may hold; half of all unless told otherwise. */
+  readonly connectionsPerAddress?: number;
 }
 
 export interface HttpServer {
@@ -25,6 +28,8 @@ export interface HttpServer {
 
 /** Connections at once; further ones are closed as they come. */
 const MAX_CONNECTIONS = 2_048;
+/** Of one address: half, so that nobody alone keeps the others out. */
+const MAX_CONNECTIONS_PER_ADDRESS = 1_024;
 
 /**
  * Serves the API until closed.
@@ -39,6 +44,7 @@ export async function startHttp(face: NodeFace, options: HttpOptions): Promise<H
     ...(onFailure === undefined ? {} : { onFailure }),
   });
   app.server.maxConnections = MAX_CONNECTIONS;
+  limitBySource(app.server, options.connectionsPerAddress ?? MAX_CONNECTIONS_PER_ADDRESS);
   try {
     await app.listen({ host, port });
   } catch (error) {
@@ -46,6 +52,21 @@ export async function startHttp(face: NodeFace, options: HttpOptions): Promise<H
     throw new Error(listenFailure(error as NodeJS.ErrnoException, host, port), { cause: error });
   }
   return { port: (app.server.address() as AddressInfo).port, close: () => app.close() };
+}
+
+function limitBySource(server: Server, max: number): void {
+  const open = new Map<string, number>();
+  server.on('connection', (socket) => {
+    const source = sourceOf(socket.remoteAddress ?? '');
+    const count = (open.get(source) ?? 0) + 1;
+    open.set(source, count);
+    socket.once('close', () => {
+      const left = (open.get(source) ?? 1) - 1;
+      if (left === 0) open.delete(source);
+      else open.set(source, left);
+    });
+    if (count > max) socket.destroy();
+  });
 }
 
 function listenFailure(error: NodeJS.ErrnoException, host: string, port: number): string {

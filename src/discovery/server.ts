@@ -2,22 +2,24 @@
  * The discovery service's HTTP face: commands on POST /, GET /members and GET /health. Everything that comes in is
  * bounded and untrusted; what goes out is hints, which nodes check by their own handshake.
  */
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { type FastifyInstance, type FastifyReply, fastify } from 'fastify';
 import type { Clock } from '../ports/clock.js';
 import type { Store } from '../ports/store.js';
 import { isHash } from '../protocol/bytes.js';
+import { sourceOf } from '../protocol/source.js';
 import { JsonError, parseJson } from '../protocol/strict-json.js';
 import { DISCOVERY_ERRORS, DiscoveryError, type DiscoveryErrorCode } from './errors.js';
 import { readCommand } from './messages.js';
 import { Registry } from './registry.js';
-import { sourceOf } from './source.js';
 
 /** An `add` with a key of 4096 bits has some 1,700 bytes. */
 export const MAX_BODY_BYTES = 16_384;
 /** Against callers that send slowly, or hold connections and send nothing. */
 const REQUEST_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_MS = 5_000;
+/** How often the two are looked at. */
+const CHECK_EVERY_MS = 2_500;
 const MAX_CONNECTIONS = 1024;
 
 export interface DiscoveryServer {
@@ -50,7 +52,10 @@ export function discoveryServer(registry: Registry, onFailure: OnFailure = () =>
   const server = fastify({
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
+    http: { connectionsCheckingInterval: CHECK_EVERY_MS },
     keepAliveTimeout: KEEP_ALIVE_MS,
+    frameworkErrors: (error, _, reply) => answerError(reply, error),
+    clientErrorHandler: (error, socket) => answerUnread(error.code, socket),
     // Ends callers that connected and say nothing, which closing the idle ones alone would wait for.
     forceCloseConnections: true,
   });
@@ -108,6 +113,27 @@ function explain(error: unknown): { code: DiscoveryErrorCode; detail: string } {
     return { code: 'TOO_LARGE', detail: `a request has at most ${MAX_BODY_BYTES} bytes` };
   if (statusCode < 500) return { code: 'MALFORMED', detail: message };
   return { code: 'INTERNAL', detail: 'the service could not do it; its operator finds more in its output' };
+}
+
+/** What is no HTTP at all, or did not come in time, reaches no route: answered on the bare socket. */
+function answerUnread(errorCode: string, socket: Socket): void {
+  if (socket.writable && errorCode !== 'ECONNRESET') {
+    const { status, title } = DISCOVERY_ERRORS.MALFORMED;
+    const detail =
+      errorCode === 'ERR_HTTP_REQUEST_TIMEOUT' ? 'the request came too slowly' : 'this is no HTTP';
+    const body = JSON.stringify({ type: 'about:blank', title, status, detail, code: 'MALFORMED' });
+    socket.write(
+      `HTTP/1.1 ${status} Bad Request\r\nConnection: close\r\nContent-Type: application/problem+json\r\n` +
+        `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    );
+  }
+  socket.destroySoon();
+}
+
+/** For what fastify refuses before there is a route: a URL that is none. */
+function answerError(reply: FastifyReply, error: unknown): void {
+  const { code, detail } = explain(error);
+  problem(reply, code, detail);
 }
 
 /** RFC 9457. */

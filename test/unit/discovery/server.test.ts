@@ -4,7 +4,7 @@ import { DISCOVERY_ERRORS } from '../../../src/discovery/errors.js';
 import { ENTRY_LIFE_MS, MAX_TIME_OFF_MS } from '../../../src/discovery/messages.js';
 import { LIMITS, Registry } from '../../../src/discovery/registry.js';
 import { discoveryServer, startDiscoveryServer } from '../../../src/discovery/server.js';
-import { sourceOf } from '../../../src/discovery/source.js';
+import { sourceOf } from '../../../src/protocol/source.js';
 import { MemoryStore } from '../../../src/storage/memory-store.js';
 import { HandClock, NETWORK, removal, START_MS, signed, signer } from './fixtures.js';
 

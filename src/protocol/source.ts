@@ -1,4 +1,4 @@
-/** Who a caller is for limits by source: an IPv4 address, or the /64 network that one IPv6 subscriber holds. */
+/** Who a caller is for limits by source, in every service of ours that strangers call: an IPv4 address, or the /64 network that one IPv6 subscriber holds. */
 
 export function sourceOf(ip: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(ip)?.[1];
