@@ -24,7 +24,13 @@ const project = (
 export default defineConfig({
   test: {
     projects: [
-      project('unit', ['test/unit/**/*.test.ts', 'test/simulation/**/*.test.ts'], 60_000, 0, 2),
+      project(
+        'unit',
+        ['test/unit/**/*.test.ts', 'test/simulation/**/*.test.ts', 'test/fuzz/**/*.test.ts'],
+        60_000,
+        0,
+        2,
+      ),
       project('integration', ['test/integration/**/*.test.ts'], 120_000, 1, 2),
       project('e2e', ['test/e2e/**/*.test.ts'], 600_000, 2, 1),
     ],
