@@ -2,7 +2,8 @@
  * `Worker` on threads of its own: some that check signatures, and one, started when first needed, that seeks nonces.
  *
  * A job for a thread costs about as much as one check, so checks travel in batches: what was asked for in one turn of
- * the event loop goes together, split evenly over the threads. A few checks alone, as those of votes, are done here at once.
+ * the event loop goes together, split evenly over the threads. A request of a few checks, as those of votes, is answered
+ * here at once: it must not wait behind thousands of transactions' checks, or a flood of those would delay consensus.
  */
 import { availableParallelism } from 'node:os';
 import type { Worker } from '../ports/worker.js';
@@ -14,7 +15,7 @@ import { Verifier } from './verifier.js';
 
 /** More threads than these would only take the processor from the thread that decides. */
 const MAX_VERIFIERS = 4;
-/** Up to so many checks the way to a thread and back takes longer than the checking, a quarter of a millisecond. */
+/** Up to so many checks of one request the way to a thread and back takes longer than the checking, a quarter of a millisecond. */
 const MAX_INLINE_CHECKS = 8;
 /** A smaller part is not worth a message. */
 const MIN_CHECKS_A_PART = 16;
@@ -57,6 +58,8 @@ export class ThreadWorker implements Worker {
   verify(checks: readonly SignatureCheck[]): Promise<boolean[]> {
     if (checks.length === 0) return Promise.resolve([]);
     if (this.#closed) return Promise.reject(new Error('the worker was closed'));
+    if (checks.length <= MAX_INLINE_CHECKS)
+      return Promise.resolve(checks.map((check) => this.#inline.verify(check)));
     this.#waitingChecks += checks.length;
     if (this.#waitingChecks > MAX_WAITING_CHECKS) {
       this.#waitingChecks -= checks.length;
@@ -86,7 +89,6 @@ export class ThreadWorker implements Worker {
   }
 
   async #check(checks: readonly SignatureCheck[]): Promise<boolean[]> {
-    if (checks.length <= MAX_INLINE_CHECKS) return checks.map((check) => this.#inline.verify(check));
     const even = Math.ceil(checks.length / this.#verifiers.length);
     const size = Math.min(Math.max(even, MIN_CHECKS_A_PART), MAX_CHECKS_A_PART);
     const parts: Promise<boolean[]>[] = [];

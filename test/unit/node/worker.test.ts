@@ -97,6 +97,19 @@ describe.each([
 });
 
 describe('the threads of ThreadWorker', () => {
+  it('hold up no request of a few checks, whatever they are busy with', async () => {
+    const file = join(directory, 'never.mjs');
+    writeFileSync(
+      file,
+      "import { parentPort } from 'node:worker_threads'; parentPort.on('message', () => {});",
+    );
+    const worker = new ThreadWorker({ verifiers: 1, threadUrl: pathToFileURL(file) });
+    const busy = expect(worker.verify(checks)).rejects.toThrow('closed');
+    expect(await worker.verify(checks.slice(0, 8))).toEqual(truth.slice(0, 8));
+    await worker.close();
+    await busy;
+  });
+
   it('fail all that they were asked and will be asked when one dies', async () => {
     const file = join(directory, 'dies.mjs');
     writeFileSync(
