@@ -41,6 +41,12 @@ export function genesisWarnings(
   if (transaction.min_fee === 0) {
     warnings.push('transaction.min_fee is 0: filling the ledger costs nothing');
   }
+  const others = config.miners.length - 1;
+  if (config.max_peers > 0 && config.max_peers < others) {
+    warnings.push(
+      `max_peers ${config.max_peers} is fewer than the ${others} other miners that each miner should be connected to`,
+    );
+  }
   if (nowMs - time > OLD_MS) {
     warnings.push(
       'time is old: if a chain was ever made from this very file, its transactions can be replayed on this one',

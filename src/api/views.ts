@@ -171,7 +171,7 @@ export function finalityView({ block, certificate, leader, finalityMs, synced }:
     leader,
     round: certificate.round,
     transactions: block.transactions.length,
-    finality_ms: finalityMs,
+    finality_ms: Math.round(finalityMs),
     synced,
   };
 }

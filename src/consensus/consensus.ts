@@ -89,6 +89,11 @@ export class Consensus {
     return this.#due || this.#round > 0;
   }
 
+  /** Whether there is anything to decide: a block is due here, or somebody said something about one. */
+  get isUnderWay(): boolean {
+    return this.isDue || this.#log.rounds().length > 0;
+  }
+
   /** The lock, for the checkers of the simulation. */
   get locked(): { readonly round: number; readonly blockId: Hash } | null {
     return summary(this.#locked);

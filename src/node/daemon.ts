@@ -25,7 +25,8 @@ import { readGenesisBlock } from '../protocol/genesis.js';
 import { ChainStore } from '../storage/chain-store.js';
 import { chainDirectory, signerDirectory } from '../storage/data-directory.js';
 import { DiskGuard } from '../storage/disk-guard.js';
-import { openLevelStore } from '../storage/level-store.js';
+import { damaged } from '../storage/errors.js';
+import { type LevelStore, openLevelStore } from '../storage/level-store.js';
 import type { NodeFace } from './face.js';
 import { fetchGenesis } from './fetch-genesis.js';
 import { GENESIS_FILE, readGenesisFile } from './genesis-file.js';
@@ -106,7 +107,7 @@ async function begin(
 ): Promise<Omit<Daemon, 'stop'>> {
   const { basePath, account, log } = options;
   const fail = once(onFailure);
-  const open = async (directory: string): Promise<Store> => {
+  const open = async (directory: string): Promise<LevelStore> => {
     const store = await openLevelStore(directory);
     closers.push(() => store.close());
     for (const what of store.droppedAtOpen)
@@ -137,6 +138,7 @@ async function begin(
       onFailure: fail,
     },
   );
+  assertNothingLost(chain, node);
   closers.push(() => node.stop());
   const port = await node.start();
   const watch = watchDisk(disk, fail);
@@ -144,6 +146,19 @@ async function begin(
   const discovery = joinDiscovery(options, ports, node, port);
   if (discovery !== null) closers.push(() => discovery.stop());
   return { node, face: new PublicFace(node, ports), port };
+}
+
+/**
+ * A key signs at a height only once the block before it is on the disk. A chain that is shorter than that, and whose log
+ * was cut when it was opened, is damaged; one that is merely short was deleted on purpose, and syncs.
+ */
+function assertNothingLost(chain: LevelStore, node: Node): void {
+  const head = node.chain.head.header.number;
+  if (chain.droppedAtOpen.length === 0 || head >= node.signedHeight - 1) return;
+  throw damaged(
+    `the database ${chain.directory}`,
+    `it ends at block ${head}, but block ${node.signedHeight - 1} was final here (see ccoin repair)`,
+  );
 }
 
 interface EdgePorts {

@@ -61,6 +61,7 @@ export class Node {
   readonly #gossip: TransactionGossip;
   readonly #sync: Sync;
   readonly #store: ChainStore;
+  readonly #signedHeight: number;
   readonly #evidence: EvidenceStore;
   readonly #listeners = new Set<(finality: BlockFinality) => void>();
   #expireTimer: Timer | null = null;
@@ -104,6 +105,7 @@ export class Node {
     );
     this.mempool = new Mempool(MEMPOOL_LIMITS, this.chain);
     this.reader = new Reader(store, this.mempool);
+    this.#signedHeight = opened.record.state?.height ?? 0;
     this.#consensus = this.#createConsensus(opened.record);
     this.#gossip = new TransactionGossip(clock, {
       send: (peer, message) => this.#send(peer, message),
@@ -145,6 +147,11 @@ export class Node {
 
   get consensus(): ConsensusService {
     return this.#consensus;
+  }
+
+  /** The height at which this key had signed last when the node was opened; 0 if it never did. */
+  get signedHeight(): number {
+    return this.#signedHeight;
   }
 
   get authorities(): AuthoritySet {

@@ -58,8 +58,7 @@ export class Reader implements ReadingFace {
   }
 
   async account(address: Address, blockNumber?: number): Promise<AccountInfo | undefined> {
-    const head = this.#store.head.number;
-    if (blockNumber === undefined || blockNumber === head) return this.#currentAccount(address);
+    if (blockNumber === undefined) return this.#currentAccount(address);
     const account = await this.#store.accountAt(address, blockNumber);
     return account && { address, account, nextNonce: account.nonce, pending: 0, blockNumber };
   }
