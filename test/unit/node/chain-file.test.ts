@@ -218,6 +218,15 @@ describe('a file that is wrong', () => {
     expect(await refusalOf(Buffer.concat([bytes, Buffer.of(0)]))).toContain('it goes on behind its end');
   });
 
+  it('is refused with one of these sentences wherever it is flipped or cut', async () => {
+    const places = 40;
+    for (let i = 0; i < places; i++) {
+      const at = Math.floor(((i + 0.5) * bytes.length) / places);
+      await refusalOf(bytes.map((byte, n) => (n === at ? byte ^ (1 << (i % 8)) : byte)));
+      await refusalOf(bytes.subarray(0, at));
+    }
+  });
+
   it('is refused if blocks were left out or put elsewhere', async () => {
     const left = Buffer.concat([bytes.subarray(0, endOf(3)), bytes.subarray(endOf(4))]);
     expect(await refusalOf(left)).toMatch(
