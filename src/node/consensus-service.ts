@@ -54,8 +54,13 @@ export interface ConsensusDependencies {
   /** A peer decides `height`, which is final here. */
   giveFinal(peer: Address, height: number): void;
   offerTransactions(peer: Address): void;
+  /** Whether a quorum of authorities is here, and nobody says to have more blocks than we. */
+  isAmongEquals(): boolean;
   fail(error: Error): void;
 }
+
+/** How often a key without a record looks whether it may say its first word. */
+const BEGIN_POLL_MS = 100;
 
 /** The messages that are for consensus. */
 export type ConsensusFrame = MessageOf<'PRP' | 'VOT' | 'LDR' | 'ADR'>;
@@ -69,6 +74,7 @@ export class ConsensusService {
   /** Caught up: only then a validator signs (section 8, "No vote while catching up"). */
   #caughtUp = false;
   #dueTimer: Timer | null = null;
+  #beginTimer: Timer | null = null;
   #dueSinceMs: number | null = null;
   #refusalLogged: string | null = null;
   #stopped = false;
@@ -145,6 +151,7 @@ export class ConsensusService {
     this.#stopped = true;
     this.#repair.stop();
     this.#dueTimer?.cancel();
+    this.#beginTimer?.cancel();
     this.#driver.stop();
   }
 
@@ -200,12 +207,26 @@ export class ConsensusService {
 
   /** "No vote while catching up", none without the own record, none below what was signed already. */
   #considerActing(): void {
-    const { permission, log } = this.#parts;
+    const { permission, log, clock } = this.#parts;
     if (permission === null) return;
+    this.#beginTimer?.cancel();
+    if (this.#caughtUp && !this.#mayBegin()) {
+      this.#beginTimer = clock.after(BEGIN_POLL_MS, () => this.#considerActing());
+      this.#driver.input({ type: 'acting', acting: false });
+      return;
+    }
     const refusal = this.#caughtUp ? permission.refusal(this.#driver.core.height) : null;
     if (refusal !== null && refusal !== this.#refusalLogged) log('error', {}, refusal);
     this.#refusalLogged = refusal;
     this.#driver.input({ type: 'acting', acting: this.#caughtUp && refusal === null });
+  }
+
+  /**
+   * A key without a record may have one that was wiped. Alone it cannot know, and what it signs alone makes nothing
+   * final: its first word waits for a quorum, none of which is beyond its height.
+   */
+  #mayBegin(): boolean {
+    return this.#parts.record.state !== null || this.#dependencies.isAmongEquals();
   }
 
   #recordOf(height: number): SignerRecord | null {

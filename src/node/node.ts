@@ -257,6 +257,9 @@ export class Node {
         ahead: (peer, height) => this.#sync.claimed(peer, height),
         giveFinal: (peer, height) => this.#giveFinal(peer, height),
         offerTransactions: (peer) => this.#gossip.offer(peer),
+        isAmongEquals: () =>
+          this.#presence.present.length >= this.#authorities.quorum &&
+          this.#sync.bestKnownHeight <= this.chain.head.header.number,
         fail: (error) => this.#fail(error),
       },
     );

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { MemoryStore } from '../../src/storage/memory-store.js';
 import { SignerRecordStore } from '../../src/storage/signer-record.js';
 import { testGenesis } from '../support/genesis.js';
+import { ManualClock } from '../support/manual-clock.js';
 import {
   dump,
   expectSameChain,
@@ -156,5 +157,18 @@ describe('a validator that lost everything and is alone when it starts', () => {
     await nextBlock([...rest, fourth]);
     expect(await dump(fourth.stores.signerRecord)).toBe('');
     await expectSameChain([...rest, fourth]);
+  });
+
+  it('says nothing before it sees a quorum, though a block is due: what it says alone makes nothing final', async () => {
+    const { wire } = testGenesis(4, {
+      block_mining: { interval: 1, min_bound: 1, difficulty: 0, allow_empty: true },
+    });
+    const clock = new ManualClock(Date.now());
+    const alone = await start({ key: keyOf(0), genesis: wire, clock });
+    await clock.advance(10_000);
+    expect(alone.node.phase).toBe('ready');
+    expect(alone.node.consensus.core.isDue).toBe(true);
+    expect(alone.node.consensus.core.acting).toBe(false);
+    expect(await dump(alone.stores.signerRecord)).toBe('');
   });
 });
