@@ -19,7 +19,7 @@ export interface Result {
   readonly verdict: 'ok' | 'below' | null;
 }
 
-/** @param verifiesPerSecond L, as measured in this run */
+/** @param verifiesPerSecond L, as measured around the figure */
 export function resultOf(figure: Figure, verifiesPerSecond: number): Result {
   const { name, what, unit, runs, limit, goal } = figure;
   const value = median(runs);
