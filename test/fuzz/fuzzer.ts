@@ -55,9 +55,9 @@ export async function fuzz(target: Target, bounds: Bounds): Promise<Report> {
     }
     await taker.close?.();
     // The first thousand fill what is filled once: compiled code, pools, caches.
-    before ??= heldBytes();
+    before ??= await heldBytes();
   }
-  const leftBytes = heldBytes() - (before ?? heldBytes());
+  const leftBytes = before === undefined ? 0 : (await heldBytes()) - before;
   if (found === undefined && leftBytes > MAX_LEFT_BYTES)
     throw new Error(
       `${target.name} left ${leftBytes} bytes behind after ${inputs} inputs of seed ${bounds.seed}`,
@@ -87,10 +87,14 @@ async function fails(target: Target, input: Uint8Array, kind: Failure['kind']): 
   return 'failure' in judgement && judgement.failure.kind === kind;
 }
 
-/** Bytes in use after everything that is garbage was collected. */
-function heldBytes(): number {
+/** Bytes in use after everything that is garbage was collected: once is not enough, buffers are freed behind it. */
+async function heldBytes(): Promise<number> {
   setFlagsFromString('--expose-gc');
-  (runInNewContext('gc') as () => void)();
+  const collect = runInNewContext('gc') as () => void;
+  for (let times = 0; times < 3; times++) {
+    collect();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
   const { heapUsed, external } = process.memoryUsage();
   return heapUsed + external;
 }

@@ -2,12 +2,14 @@
 import { Unpackr } from 'msgpackr';
 import { type Dialect, isList, Pairs, Raw, type Tree } from './tree.js';
 
+const MAX_DEPTH_READ = 64;
+
 const unpackr = new Unpackr({ mapsAsObjects: false, useRecords: false, int64AsType: 'bigint' });
 
 export const MSGPACK: Dialect = {
   read(bytes) {
     try {
-      return treeOf(unpackr.unpack(bytes));
+      return treeOf(unpackr.unpack(bytes), 0);
     } catch {
       return undefined;
     }
@@ -58,11 +60,13 @@ const ODD_FORMS = [
   'a9746f537472696e67c0',
 ];
 
-function treeOf(value: unknown): Tree {
+function treeOf(value: unknown, depth: number): Tree {
+  if (depth > MAX_DEPTH_READ) throw new RangeError('too deep to change as a tree');
   if (value === null || typeof value === 'boolean' || typeof value === 'string') return value;
   if (value instanceof Uint8Array) return value;
-  if (Array.isArray(value)) return value.map(treeOf);
-  if (value instanceof Map) return new Pairs([...value].map(([key, of]) => [treeOf(key), treeOf(of)]));
+  if (Array.isArray(value)) return value.map((child) => treeOf(child, depth + 1));
+  if (value instanceof Map)
+    return new Pairs([...value].map(([key, of]) => [treeOf(key, depth + 1), treeOf(of, depth + 1)]));
   const integer = Number(value);
   if (Number.isSafeInteger(integer) && integer >= 0) return integer;
   throw new TypeError('not of this protocol');
