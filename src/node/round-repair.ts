@@ -13,8 +13,8 @@ import type { ConsensusIntake } from './consensus-intake.js';
 const SILENCE_MS = 1_000;
 /** What one ADR frame may carry of proposals and votes, with room for the rest below the frame limit. */
 const MAX_ADR_BYTES = 2_400_000;
-/** Questions whose answers are still taken, oldest forgotten first. */
-const MAX_QUESTIONS = 256;
+/** Questions to one peer whose answers are still taken, oldest forgotten first: an answer of many frames takes a while. */
+const MAX_QUESTIONS_PER_PEER = 16;
 
 export interface RepairDependencies {
   readonly address: Address;
@@ -31,7 +31,8 @@ export class RoundRepair {
   readonly #intake: ConsensusIntake;
   readonly #clock: Clock;
   readonly #dependencies: RepairDependencies;
-  readonly #asked = new Map<number, Address>();
+  /** Ids of the questions to each peer that it has not answered whole, oldest first. */
+  readonly #asked = new Map<Address, Set<number>>();
   #lastRequestId = 0;
   #timer: Timer | null = null;
   #askedAllMs = Number.NEGATIVE_INFINITY;
@@ -58,7 +59,8 @@ export class RoundRepair {
       const now = this.#clock.monotonic();
       const since = Math.max(this.#driver.progressMs, this.#askedAllMs);
       this.#askedLately.clear();
-      if (this.#driver.core.isDue && now - since >= SILENCE_MS) this.#askAll(now);
+      this.#forgetAbsent();
+      if (this.#driver.core.isUnderWay && now - since >= SILENCE_MS) this.#askAll(now);
       this.start();
     });
   }
@@ -71,12 +73,15 @@ export class RoundRepair {
   ask(peer: Address): void {
     const { core } = this.#driver;
     const requestId = ++this.#lastRequestId;
-    this.#asked.set(requestId, peer);
     this.#askedLately.add(peer);
-    for (const oldest of this.#asked.keys()) {
-      if (this.#asked.size <= MAX_QUESTIONS) break;
-      this.#asked.delete(oldest);
+    let questions = this.#asked.get(peer);
+    if (questions === undefined) {
+      questions = new Set();
+      this.#asked.set(peer, questions);
     }
+    questions.add(requestId);
+    const [oldest] = questions;
+    if (oldest !== undefined && questions.size > MAX_QUESTIONS_PER_PEER) questions.delete(oldest);
     this.#dependencies.send(peer, {
       type: 'LDR',
       request_id: requestId,
@@ -95,10 +100,17 @@ export class RoundRepair {
   }
 
   async hear(peer: Address, answer: MessageOf<'ADR'>): Promise<void> {
-    if (this.#asked.get(answer.request_id) !== peer) return;
-    if (!answer.more) this.#asked.delete(answer.request_id);
+    const questions = this.#asked.get(peer);
+    if (questions?.has(answer.request_id) !== true) return;
+    if (!answer.more) questions.delete(answer.request_id);
     if (answer.height > this.#driver.core.height) this.#dependencies.ahead(peer, answer.height - 1);
     await this.#intake.repair(peer, answer.proposals, answer.votes);
+  }
+
+  /** Of peers that left no answer will come. */
+  #forgetAbsent(): void {
+    const present = new Set(this.#dependencies.peers());
+    for (const peer of this.#asked.keys()) if (!present.has(peer)) this.#asked.delete(peer);
   }
 
   #askAll(now: number): void {

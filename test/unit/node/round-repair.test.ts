@@ -20,11 +20,13 @@ describe('the repair of a round', () => {
   let driver: ConsensusDriver;
   let repair: RoundRepair;
   let checked: number;
+  let peers: Address[];
   const sent: { readonly peer: Address; readonly message: Message }[] = [];
 
   beforeEach(() => {
     clock = new ManualClock();
     checked = 0;
+    peers = [HONEST, LIAR];
     sent.length = 0;
     driver = quietDriver(null, {}, clock);
     const verify = async (checks: readonly SignatureCheck[]) => {
@@ -39,7 +41,7 @@ describe('the repair of a round', () => {
     });
     repair = new RoundRepair(driver, intake, clock, {
       address: ME,
-      peers: () => [HONEST, LIAR],
+      peers: () => peers,
       send: (peer, message) => sent.push({ peer, message }),
       giveFinal: () => {},
       ahead: () => {},
@@ -97,6 +99,31 @@ describe('the repair of a round', () => {
       await clock.advance(1_000);
     }
     expect(asked(HONEST).length).toBeGreaterThanOrEqual(4);
+  });
+
+  it('takes the answer of one peer however many others were asked since, and however often', async () => {
+    repair.ask(HONEST);
+    for (let i = 0; i < 300; i++) repair.ask(i.toString(16).padStart(40, '0'));
+    for (let i = 0; i < 300; i++) repair.ask(LIAR);
+    await repair.hear(HONEST, answer([vote(HEIGHT, 0, PREVOTE, null, 1)]));
+    expect(checked).toBe(1);
+  });
+
+  it('takes no answer but to a question of the last few, once, and of nobody who left', async () => {
+    const first = answer([vote(HEIGHT, 0, PREVOTE, null, 1)]);
+    await repair.hear(HONEST, first);
+    for (let i = 0; i < 17; i++) repair.ask(HONEST);
+    await repair.hear(HONEST, first);
+    await repair.hear(LIAR, { ...first, request_id: 2 });
+    repair.start();
+    peers.length = 0;
+    await clock.advance(1_000);
+    await repair.hear(HONEST, { ...first, request_id: 17 });
+    expect(checked).toBe(0);
+    repair.ask(HONEST);
+    await repair.hear(HONEST, { ...first, request_id: 18 });
+    await repair.hear(HONEST, { ...answer([vote(HEIGHT, 0, PREVOTE, null, 2)]), request_id: 18 });
+    expect(checked).toBe(1);
   });
 
   it('checks a vote once, however often an answer repeats it', async () => {
