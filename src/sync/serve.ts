@@ -1,7 +1,8 @@
 /**
  * Answers requests for blocks (RBL with ABL): as many consecutive ones as fit into a frame. What one peer may cost is
  * bounded: an allowance of bytes that refills with time, below the network's send queue so that a greedy but honest
- * peer is made to wait rather than dropped, and a few requests that wait for it.
+ * peer is made to wait rather than dropped, and a few requests that wait for it. So is what all of them may cost, as
+ * blocks are read on the thread that decides; they take turns, an answer each.
  */
 import type { Address } from '../protocol/bytes.js';
 import type { MessageOf } from '../protocol/messages.js';
@@ -17,6 +18,9 @@ export const MAX_WAITING_REQUESTS = 4;
 export const BURST_BYTES = 9_000_000;
 /** How fast that refills: above what a node can verify, below what would starve the others. */
 export const REFILL_BYTES_PER_MS = 64_000;
+/** The same of all peers together: a few at their full pace, or many at what they can verify. */
+export const SHARED_BURST_BYTES = 4 * BURST_BYTES;
+export const SHARED_REFILL_BYTES_PER_MS = 2 * REFILL_BYTES_PER_MS;
 
 /** A block as it stands in an ABL; the certificate is null for genesis. */
 export interface ServedBlock {
@@ -24,9 +28,34 @@ export interface ServedBlock {
   readonly certificate: Uint8Array | null;
 }
 
+/** Bytes that may be sent; one answer may overdraw it. */
+class Allowance {
+  readonly #burstBytes: number;
+  readonly #refillBytesPerMs: number;
+  #bytes: number;
+  #filledMs: number;
+
+  constructor(burstBytes: number, refillBytesPerMs: number, nowMs: number) {
+    this.#burstBytes = burstBytes;
+    this.#refillBytesPerMs = refillBytesPerMs;
+    this.#bytes = burstBytes;
+    this.#filledMs = nowMs;
+  }
+
+  isUsedUp(nowMs: number): boolean {
+    const refill = (nowMs - this.#filledMs) * this.#refillBytesPerMs;
+    this.#bytes = Math.min(this.#burstBytes, this.#bytes + refill);
+    this.#filledMs = nowMs;
+    return this.#bytes <= 0;
+  }
+
+  take(bytes: number): void {
+    this.#bytes -= bytes;
+  }
+}
+
 interface Customer {
-  allowanceBytes: number;
-  filledMs: number;
+  readonly allowance: Allowance;
   readonly waiting: MessageOf<'RBL'>[];
 }
 
@@ -37,7 +66,9 @@ export interface ServedAnswer {
 
 export class BlockServer {
   readonly #blockAt: (number: number) => ServedBlock | undefined;
+  /** Whose turn it is comes first. */
   readonly #customers = new Map<Address, Customer>();
+  readonly #shared = new Allowance(SHARED_BURST_BYTES, SHARED_REFILL_BYTES_PER_MS, 0);
 
   constructor(blockAt: (number: number) => ServedBlock | undefined) {
     this.#blockAt = blockAt;
@@ -47,7 +78,7 @@ export class BlockServer {
   request(peer: Address, message: MessageOf<'RBL'>, nowMs: number): boolean {
     let customer = this.#customers.get(peer);
     if (customer === undefined) {
-      customer = { allowanceBytes: BURST_BYTES, filledMs: nowMs, waiting: [] };
+      customer = { allowance: new Allowance(BURST_BYTES, REFILL_BYTES_PER_MS, nowMs), waiting: [] };
       this.#customers.set(peer, customer);
     }
     if (customer.waiting.length >= MAX_WAITING_REQUESTS) return false;
@@ -58,18 +89,17 @@ export class BlockServer {
   /** The answers that may be sent now. */
   due(nowMs: number): ServedAnswer[] {
     const answers: ServedAnswer[] = [];
+    // A peer that was answered goes to the end of the map, where this loop meets it again if more of its requests wait.
     for (const [peer, customer] of this.#customers) {
-      if (customer.waiting.length === 0) continue;
-      const refill = (nowMs - customer.filledMs) * REFILL_BYTES_PER_MS;
-      customer.allowanceBytes = Math.min(BURST_BYTES, customer.allowanceBytes + refill);
-      customer.filledMs = nowMs;
-      while (customer.allowanceBytes > 0) {
-        const request = customer.waiting.shift();
-        if (request === undefined) break;
-        const { blocks, sizeBytes } = this.#collect(request.start_from_block, request.count);
-        customer.allowanceBytes -= sizeBytes;
-        answers.push({ peer, message: { type: 'ABL', request_id: request.request_id, blocks } });
-      }
+      if (this.#shared.isUsedUp(nowMs)) break;
+      if (customer.waiting.length === 0 || customer.allowance.isUsedUp(nowMs)) continue;
+      const request = customer.waiting.shift() as MessageOf<'RBL'>;
+      const { blocks, sizeBytes } = this.#collect(request.start_from_block, request.count);
+      customer.allowance.take(sizeBytes);
+      this.#shared.take(sizeBytes);
+      answers.push({ peer, message: { type: 'ABL', request_id: request.request_id, blocks } });
+      this.#customers.delete(peer);
+      this.#customers.set(peer, customer);
     }
     return answers;
   }

@@ -8,6 +8,8 @@ import {
   MAX_SERVED_BLOCKS,
   MAX_WAITING_REQUESTS,
   REFILL_BYTES_PER_MS,
+  SHARED_BURST_BYTES,
+  SHARED_REFILL_BYTES_PER_MS,
 } from '../../../src/sync/serve.js';
 
 function serverOf(height: number, sizeBytes: number): BlockServer {
@@ -80,5 +82,23 @@ describe('what a peer may cost', () => {
     server.forget('greedy');
     server.request('greedy', ask(2, 1), 0);
     expect(server.due(0)).toHaveLength(1);
+  });
+
+  test('all together get a bounded number of bytes, and take turns at them', () => {
+    const server = serverOf(1_000, 289_200);
+    const peers = Array.from({ length: 20 }, (_, i) => `p${i}`);
+    const askAll = () => {
+      for (const peer of peers)
+        for (let id = 0; id < MAX_WAITING_REQUESTS; id++) server.request(peer, ask(2, 100, id), 0);
+    };
+    askAll();
+    const answers = server.due(0);
+    expect(answers).toHaveLength(Math.ceil(SHARED_BURST_BYTES / MAX_ANSWER_BYTES));
+    expect(answers.map(({ peer }) => peer)).toEqual(peers.slice(0, answers.length));
+    askAll();
+    expect(server.due(0)).toEqual([]);
+    const later = server.due((8 * MAX_ANSWER_BYTES) / SHARED_REFILL_BYTES_PER_MS);
+    expect(later.length).toBeGreaterThanOrEqual(7);
+    expect(new Set([...answers, ...later].map(({ peer }) => peer))).toEqual(new Set(peers));
   });
 });
