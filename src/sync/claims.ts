@@ -96,6 +96,11 @@ export class Claims {
     if (claimant !== undefined) claimant.height = Math.max(claimant.height, bounded(height));
   }
 
+  /** What the peer claims, believed or not; 0 if there is no such peer. */
+  heightOf(peer: Address): number {
+    return this.#peers.get(peer)?.height ?? 0;
+  }
+
   /** The peer claimed to have blocks and did not give them. */
   unfounded(peer: Address, nowMs: number): void {
     const claimant = this.#peers.get(peer);

@@ -161,10 +161,16 @@ export class Sync {
     this.#assess();
   }
 
-  /** The peer did what only a node with final block `height` does: a message of consensus height h implies h − 1. */
+  /**
+   * The peer did what only a node with final block `height` does: a message of consensus height h implies h − 1. Nobody
+   * has checked that message, and there may be thousands of them a second: only the first claim of a peer beyond the
+   * head is acted upon at once, higher ones at the next tick.
+   */
   claimed(peer: Address, height: number): void {
+    const head = this.#head;
+    const isNews = height > head && this.#claims.heightOf(peer) <= head;
     this.#claims.implies(peer, height);
-    if (height > this.#head) this.#assess();
+    if (isNews) this.#assess();
   }
 
   message(peer: Address, message: SyncMessage): void {

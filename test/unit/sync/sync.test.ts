@@ -1,5 +1,6 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { ProtocolError } from '../../../src/protocol/errors.js';
+import { Claims } from '../../../src/sync/claims.js';
 import { MAX_RACES } from '../../../src/sync/life.js';
 import { CLAIM_GRACE_MS, MAX_OFFER_AHEAD, POLL_MS } from '../../../src/sync/sync.js';
 import { blockOf, CERTIFICATE, type FakePeer, World } from './harness.js';
@@ -338,6 +339,19 @@ describe('ready', () => {
     }
     expect(world.phases).toEqual([]);
     expect(liar.asked.length).toBeLessThan(12);
+  });
+
+  test('thousands of claims, each higher than the last, cost one look at what all peers claim', async () => {
+    const { world, peers } = await ready(5);
+    const looks = vi.spyOn(Claims.prototype, 'sources');
+    const weighs = vi.spyOn(Claims.prototype, 'unanswered');
+    try {
+      for (let height = 6; height < 5_000; height++)
+        world.sync.claimed((peers[0] as FakePeer).address, height);
+      expect(weighs.mock.calls.length + looks.mock.calls.length).toBeLessThan(5);
+    } finally {
+      vi.restoreAllMocks();
+    }
   });
 
   test('consensus gets a moment to reach a claimed height by itself', async () => {
