@@ -216,7 +216,10 @@ export class Liar {
 
   #falseBlocks(frame: Uint8Array): Uint8Array {
     const message = read(frame);
-    if (message.type === 'BLK') return encodeFrame({ ...message, block: this.#spoilt(message.block) });
+    if (message.type === 'BLK') {
+      const part = this.#chance.pick(['block', 'certificate'] as const);
+      return encodeFrame({ ...message, [part]: this.#spoilt(message[part]) });
+    }
     if (message.type !== 'ABL') return frame;
     const blocks = message.blocks.map(([block, certificate], index) => {
       if (index !== message.blocks.length - 1) return [block, certificate] as [Uint8Array, Uint8Array | null];

@@ -2,6 +2,7 @@
  * One machine of a simulated network: its disks, its clock, and at most one process, the production `Node` on simulated
  * ports. A process may end at any of its effects, be paused, and be started again on what the disks kept.
  */
+import type { BlockFinality } from '../../src/node/face.js';
 import { Node } from '../../src/node/node.js';
 import type { NodeOptions, NodePorts } from '../../src/node/node-options.js';
 import type { Clock, Timer } from '../../src/ports/clock.js';
@@ -18,7 +19,7 @@ import type { Judge } from './judge.js';
 import type { KeyRing, SimKey } from './keys.js';
 import type { Liar } from './liar.js';
 import type { Trace } from './trace.js';
-import { violated } from './violation.js';
+import { Violation, violated } from './violation.js';
 
 export const PORT = 8_000;
 /** 2023-11-14, in milliseconds. */
@@ -36,6 +37,7 @@ export interface MachineWorld {
   readonly keys: KeyRing;
   readonly genesisBlock: Uint8Array;
   readonly diskCounts: DiskCounts;
+  readonly counts: { strikes: number };
   /** Probability that a process ends at one of its effects. */
   strikeRate: number;
   /** Duration of a signature. */
@@ -43,6 +45,8 @@ export interface MachineWorld {
   /** A process ended by itself, as it must when its disk fails. */
   ended(machine: Machine): void;
   restartLater(machine: Machine): void;
+  /** A promise was broken inside of a node, which took it for a failure of its own. */
+  broken(violation: Violation): void;
   /** The network of a machine holds something against a peer. */
   accused(by: Machine, fields: Readonly<Record<string, unknown>>): void;
 }
@@ -115,7 +119,7 @@ export class Machine implements Host {
 
   start(): void {
     if (this.running) return;
-    const { agenda, judge } = this.#world;
+    const { agenda } = this.#world;
     this.life++;
     this.#gone = false;
     this.powered = true;
@@ -130,20 +134,15 @@ export class Machine implements Host {
       if (this.life !== life || this.#gone) return;
       this.node = node;
       await this.#welcome(node);
-      node.onFinal(({ block, certificate, synced }) => {
+      node.onFinal((finality) => {
         if (this.life !== life || this.#gone) return;
-        const { number: final } = block.header;
-        this.say(
-          `final ${final} ${block.id.slice(0, 8)} round ${certificate.round}${synced ? ' synced' : ''}`,
-        );
-        if (!this.honest) return;
-        if (final !== this.finalNumber + 1 && final <= this.finalNumber)
-          violated(`${this.name} made block ${final} final after block ${this.finalNumber}`);
-        this.finalNumber = final;
-        judge.final(block, certificate, this.name);
-        const { executor } = judge;
-        if (final === executor.number && node.chain.supply !== executor.supply)
-          violated(`${this.name} counts a supply of ${node.chain.supply} instead of ${executor.supply}`);
+        try {
+          this.#final(node, finality);
+        } catch (error) {
+          // The node would take it for a failure of its own.
+          if (error instanceof Violation) this.#world.broken(error);
+          throw error;
+        }
       });
       await node.start();
     });
@@ -242,12 +241,27 @@ export class Machine implements Host {
     const { strikeRate } = this.#world;
     if (strikeRate === 0 || !this.#chance.chance(strikeRate)) return false;
     this.say(`ends at: ${effect}`);
+    this.#world.counts.strikes++;
     this.crash(this.#chance.chance(0.3) ? 'power' : 'process');
     this.#world.restartLater(this);
     return true;
   }
 
   // The process
+
+  #final(node: Node, { block, certificate, synced }: BlockFinality): void {
+    const { judge } = this.#world;
+    const { number } = block.header;
+    this.say(`final ${number} ${block.id.slice(0, 8)} round ${certificate.round}${synced ? ' synced' : ''}`);
+    if (!this.honest) return;
+    if (number !== this.finalNumber + 1)
+      violated(`${this.name} made block ${number} final after block ${this.finalNumber}`);
+    this.finalNumber = number;
+    judge.final(block, certificate, this.name);
+    const { executor } = judge;
+    if (number === executor.number && node.chain.supply !== executor.supply)
+      violated(`${this.name} counts a supply of ${node.chain.supply} instead of ${executor.supply}`);
+  }
 
   /** What a process finds on its disk is as final as what it decides. */
   async #welcome(node: Node): Promise<void> {
@@ -292,6 +306,7 @@ export class Machine implements Host {
   #failed(error: Error): void {
     if (this.#gone) return;
     this.say(`fails: ${error.message}`);
+    if (error instanceof Violation) return this.#world.broken(error);
     if (this.excuses.size === 0 && this.honest)
       violated(`${this.name} failed without cause: ${error.stack ?? error.message}`);
     this.crash('process');

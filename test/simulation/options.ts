@@ -9,6 +9,8 @@ export interface SimOptions {
   readonly trace: boolean;
   readonly twice: boolean;
   readonly corpus: boolean;
+  readonly shrink: boolean;
+  readonly without: readonly string[];
 }
 
 export const USAGE = `npm run sim -- [options]
@@ -19,6 +21,8 @@ export const USAGE = `npm run sim -- [options]
   --trace              print every event
   --twice              play each seed twice and compare what happened
   --corpus             play the seeds that once failed, too
+  --shrink             of each that fails, leave out what the failure does not need
+  --without a,b        leave these out, as --shrink says
 Ends with a line of totals; exit code 0 only if every promise was kept.`;
 
 /** @throws Error that says what is wrong with the arguments */
@@ -33,6 +37,8 @@ export function readOptions(args: readonly string[]): SimOptions {
       trace: { type: 'boolean', default: false },
       twice: { type: 'boolean', default: false },
       corpus: { type: 'boolean', default: false },
+      shrink: { type: 'boolean', default: false },
+      without: { type: 'string', default: '' },
     },
   });
   const minutes = values.minutes === undefined ? null : number('minutes', values.minutes);
@@ -45,6 +51,8 @@ export function readOptions(args: readonly string[]): SimOptions {
     trace: values.trace,
     twice: values.twice,
     corpus: values.corpus,
+    shrink: values.shrink,
+    without: values.without.split(',').filter((part) => part !== ''),
   };
 }
 

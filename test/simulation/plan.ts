@@ -100,7 +100,7 @@ export function drawPlan(seed: number): Plan {
     beyond,
     faults,
     faultsUntilMs: chance.between(8_000, large ? 25_000 : 50_000),
-    strikeRate: !quiet && chance.chance(0.3) ? chance.pick([0.000_1, 0.000_5, 0.002]) : 0,
+    strikeRate: !quiet && chance.chance(0.4) ? chance.pick([0.000_2, 0.001, 0.004]) : 0,
     loss: !quiet && chance.chance(0.4) ? chance.pick([0.01, 0.05, 0.3]) : 0,
     duplication: !quiet && chance.chance(0.3) ? 0.05 : 0,
     reordering: !quiet && chance.chance(0.3) ? 0.1 : 0,

@@ -1,6 +1,7 @@
 /** `npm run sim`: plays seeds, tells of each that broke a promise how to see it again, and sums up. */
 import { CORPUS } from './corpus.js';
 import { readOptions, type SimOptions, USAGE } from './options.js';
+import { planWithout, shrink } from './shrink.js';
 import { type Outcome, Simulation } from './simulation.js';
 import { Totals } from './totals.js';
 import { Violation } from './violation.js';
@@ -33,14 +34,21 @@ function* seedsOf({ corpus, from, count, minutes }: SimOptions, began: number): 
   }
 }
 
-async function play(seed: number, { trace, twice }: SimOptions): Promise<Outcome> {
+async function play(seed: number, options: SimOptions): Promise<Outcome> {
   const began = performance.now();
-  const outcome = await new Simulation(seed, trace ? (line) => console.log(line) : undefined).run();
+  const print = options.trace ? (line: string) => console.log(line) : undefined;
+  const first = await new Simulation(seed, print, planWithout(seed, options.without)).run();
+  const shrunk =
+    first.violation !== undefined && options.shrink
+      ? await shrink(seed, first)
+      : { outcome: first, parts: options.without };
+  const { outcome, parts } = shrunk;
   const { violation } = outcome;
   if (violation !== undefined) {
     const what = violation instanceof Violation ? violation.message : violation.stack;
     console.log(`\n${outcome.recent.join('\n')}\n\nseed 0x${seed.toString(16)}: ${what}`);
-    console.log(`replay: npm run sim -- --seed 0x${seed.toString(16)} --trace`);
+    const without = parts.length === 0 ? '' : ` --without '${parts.join(',')}'`;
+    console.log(`replay: npm run sim -- --seed 0x${seed.toString(16)}${without} --trace`);
   }
   if (process.env.SIM_VERBOSE !== undefined) {
     const { plan, tallies, events } = outcome;
@@ -48,8 +56,8 @@ async function play(seed: number, { trace, twice }: SimOptions): Promise<Outcome
     const tookMs = Math.round(performance.now() - began);
     console.log(`${seed} ${outcome.hash} ${size} ${tallies.blocks} blocks ${events} events ${tookMs} ms`);
   }
-  if (!twice) return outcome;
-  const again = await new Simulation(seed).run();
+  if (!options.twice) return outcome;
+  const again = await new Simulation(seed, undefined, planWithout(seed, parts)).run();
   if (again.hash === outcome.hash) return outcome;
   console.log(`\nseed 0x${seed.toString(16)} did not happen twice: ${outcome.hash}, then ${again.hash}`);
   return { ...outcome, violation: new Violation('the same seed gave two traces') };

@@ -69,8 +69,7 @@ export class Simulation implements MachineWorld {
   #events = 0;
   #thrown: Error | undefined;
 
-  constructor(seed: number, print?: (line: string) => void) {
-    const plan = drawPlan(seed);
+  constructor(seed: number, print?: (line: string) => void, plan: Plan = drawPlan(seed)) {
     this.plan = plan;
     this.trace = new Trace(print);
     this.keys = plan.ring;
@@ -103,6 +102,10 @@ export class Simulation implements MachineWorld {
   ended(machine: Machine): void {
     this.#faults.operate(machine);
     this.restartLater(machine);
+  }
+
+  broken(violation: Violation): void {
+    this.#thrown ??= violation;
   }
 
   /** Honest nodes may be slow to each other, or say too much after a silence; they are never false. */

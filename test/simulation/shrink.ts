@@ -1,0 +1,55 @@
+/** Makes a failing seed small: takes one thing after the other out of its plan, and leaves out what the failure does not need. */
+import { drawPlan, FAULTS, type Plan } from './plan.js';
+import { type Outcome, Simulation } from './simulation.js';
+
+/** What can be left out of a plan, by name. */
+export const PARTS: readonly string[] = [
+  ...FAULTS,
+  'strikes',
+  'loss',
+  'duplication',
+  'reordering',
+  'splitting',
+  'skew',
+  'drift',
+  'oddity',
+  'liars',
+  'basics',
+];
+
+/** The plan of `seed`, some of its parts left out. @throws Error for a part that there is not */
+export function planWithout(seed: number, parts: readonly string[]): Plan {
+  const unknown = parts.find((part) => !PARTS.includes(part));
+  if (unknown !== undefined) throw new Error(`there is no ${unknown}; there are ${PARTS.join(', ')}`);
+  const without = (part: string) => parts.includes(part);
+  const plan = drawPlan(seed);
+  return {
+    ...plan,
+    faults: new Map([...plan.faults].filter(([fault]) => !without(fault))),
+    strikeRate: without('strikes') ? 0 : plan.strikeRate,
+    loss: without('loss') ? 0 : plan.loss,
+    duplication: without('duplication') ? 0 : plan.duplication,
+    reordering: without('reordering') ? 0 : plan.reordering,
+    splitting: without('splitting') ? 0 : plan.splitting,
+    maxSkewMs: without('skew') ? 0 : plan.maxSkewMs,
+    maxDrift: without('drift') ? 0 : plan.maxDrift,
+    oddity: without('oddity') ? 0 : plan.oddity,
+    liars: without('liars') ? new Map() : plan.liars,
+    beyond: plan.beyond && !without('liars'),
+    basics: without('basics') ? [] : plan.basics,
+  };
+}
+
+/** Gives what can be left out with the seed still failing, and the last outcome that failed. */
+export async function shrink(seed: number, failed: Outcome): Promise<{ parts: string[]; outcome: Outcome }> {
+  let parts: string[] = [];
+  let outcome = failed;
+  for (const part of PARTS) {
+    const tried = [...parts, part];
+    const next = await new Simulation(seed, undefined, planWithout(seed, tried)).run();
+    if (next.violation === undefined) continue;
+    parts = tried;
+    outcome = next;
+  }
+  return { parts, outcome };
+}
