@@ -44,6 +44,8 @@ export class TransactionIntake {
   readonly #checking = new Set<Hash>();
   /** How many of them each peer sent; no entry for none. */
   readonly #checkingOf = new Map<Address, number>();
+  /** Keys that nonce 0s in check carry: those after them come meanwhile, and an address vouches for its key. */
+  readonly #keysInCheck = new Map<Address, Uint8Array>();
 
   constructor(
     parts: {
@@ -123,11 +125,7 @@ export class TransactionIntake {
       (candidate): candidate is Exclude<Candidate, ProtocolError> =>
         !(candidate instanceof ProtocolError) && !this.#verified.has(candidate.transaction.wireHash),
     );
-    const good = await this.#worker.verify(
-      unchecked.map(({ transaction, publicKey }) =>
-        transactionSignatureCheck(transaction, publicKey, this.#chain.rules.genesisId),
-      ),
-    );
+    const good = await this.#check(unchecked);
     const bad = new Set<Candidate>(unchecked.filter((_, index) => good[index] !== true));
     this.#verified.addAll(unchecked.filter((each) => !bad.has(each)).map(({ transaction }) => transaction));
 
@@ -145,12 +143,29 @@ export class TransactionIntake {
     return results;
   }
 
+  async #check(unchecked: readonly Exclude<Candidate, ProtocolError>[]): Promise<boolean[]> {
+    const first = unchecked.filter(({ transaction }) => transaction.nonce === 0);
+    for (const { transaction, publicKey } of first) this.#keysInCheck.set(transaction.from, publicKey);
+    try {
+      return await this.#worker.verify(
+        unchecked.map(({ transaction, publicKey }) =>
+          transactionSignatureCheck(transaction, publicKey, this.#chain.rules.genesisId),
+        ),
+      );
+    } finally {
+      for (const { transaction } of first) this.#keysInCheck.delete(transaction.from);
+    }
+  }
+
   /** Decoded, of good form, and with the key to check each with: a nonce 0 before it in the same batch counts. */
   #candidates(wires: readonly Uint8Array[]): Candidate[] {
     const carried = new Map<Address, Uint8Array>();
     const keys = {
       publicKey: (address: Address) =>
-        this.#chain.publicKey(address) ?? this.#mempool.publicKey(address) ?? carried.get(address),
+        this.#chain.publicKey(address) ??
+        this.#mempool.publicKey(address) ??
+        carried.get(address) ??
+        this.#keysInCheck.get(address),
     };
     return wires.map((wire): Candidate => {
       try {

@@ -102,6 +102,11 @@ describe('the intake of transactions', () => {
     expect(mempool.readyCount).toBe(2);
   });
 
+  it('knows the key of a nonce 1 from the nonce 0 that is still being checked', async () => {
+    await Promise.all([intake.hear(PEER, [wireOf({})]), intake.hear(OTHER, [wireOf({ nonce: 1 })])]);
+    expect(mempool.readyCount).toBe(2);
+  });
+
   it('holds a bad signature against the peer', async () => {
     await intake.hear(PEER, [junk(1)]);
     expect(offences).toEqual(['a BAD_SIGNATURE']);
