@@ -109,7 +109,16 @@ export class Consensus {
     return effects;
   }
 
-  /** Whether a message of this height would teach us nothing: its signature need not be checked. */
+  /**
+   * Whether hearing this message by itself would change nothing: its signature need not be checked. Not to be asked of
+   * what came in an ADR, which may show the quorum that makes it count.
+   */
+  ignores(message: ConsensusMessage): boolean {
+    const isOurs = message.height === this.#height && !this.#decided;
+    return isOurs ? this.#log.ignores(message, this.#round) : this.knows(message);
+  }
+
+  /** Whether a message would teach us nothing, whatever it comes with: its signature need not be checked. */
   knows(message: ConsensusMessage): boolean {
     if (message.height === this.#height) return this.#decided || this.#log.knows(message, this.#round);
     if (message.height !== this.#height + 1) return false;

@@ -52,14 +52,28 @@ export class HeightLog {
 
   /** Takes a verified message in, seen from `ownRound`. */
   accept(message: ConsensusMessage, ownRound: number): Acceptance {
+    if (this.ignores(message, ownRound)) return NOTHING;
     const authority = signerIndexOf(message, this.#authorities);
-    if (message.round > ownRound + 1) return this.#acceptFar(message, authority);
-    const acceptance = isProposal(message) ? this.#acceptProposal(message) : this.#acceptVote(message);
-    if (acceptance.accepted) this.#reach(authority, message.round);
-    return acceptance;
+    this.#reach(authority, message.round);
+    if (message.round > ownRound + 1) {
+      this.#far.set(authority, message);
+      return { accepted: true, evidence: null };
+    }
+    const first = isProposal(message) ? this.#addProposal(message) : this.#addVote(message);
+    return { accepted: true, evidence: first === undefined ? null : this.#evidence(first, message) };
   }
 
-  /** Whether `accept` would change nothing, so that the signature need not even be checked. */
+  /** Whether `accept` would change nothing as things are: a quorum shown in an ADR can make it accept more. */
+  ignores(message: ConsensusMessage, ownRound: number): boolean {
+    if (this.knows(message, ownRound)) return true;
+    const round = this.#rounds.get(message.round);
+    if (round === undefined || message.round > ownRound + 1) return false;
+    return isProposal(message)
+      ? this.#isSurplusProposal(message, round)
+      : this.#isSurplusVote(message, round);
+  }
+
+  /** Whether it is here already, or a newer one of the same authority in its stead. */
   knows(message: ConsensusMessage, ownRound: number): boolean {
     if (message.round > ownRound + 1) {
       const newest = this.#far.get(signerIndexOf(message, this.#authorities));
@@ -118,32 +132,30 @@ export class HeightLog {
     yield* this.#far.values();
   }
 
-  #acceptFar(message: ConsensusMessage, authority: number): Acceptance {
-    const newest = this.#far.get(authority);
-    if (newest !== undefined && slotOf(newest, kindOf(newest)) >= slotOf(message, kindOf(message)))
-      return NOTHING;
-    this.#far.set(authority, message);
-    this.#reach(authority, message.round);
-    return { accepted: true, evidence: null };
-  }
-
-  #acceptProposal(proposal: Proposal): Acceptance {
+  /** The first proposal of its round before this one, if there is one. */
+  #addProposal(proposal: Proposal): Proposal | undefined {
     const { proposals } = this.#round(proposal.round);
-    if (proposals.some((known) => sameProposal(known, proposal))) return NOTHING;
-    if (proposals.length >= PROPOSALS_PER_ROUND && !this.#isFurther(proposal, proposals)) return NOTHING;
     const first = proposals[0];
     proposals.push(proposal);
     if (!this.#blocks.has(proposal.block.id)) this.#blocks.set(proposal.block.id, proposal.block);
-    return { accepted: true, evidence: first === undefined ? null : this.#evidence(first, proposal) };
+    return first;
   }
 
-  #acceptVote(vote: Vote): Acceptance {
+  /** The first vote of the same authority before this one, if there is one. */
+  #addVote(vote: Vote): Vote | undefined {
     const tally = tallyOf(this.#round(vote.round), vote.type);
-    if (tally.has(vote.authority, vote.blockId)) return NOTHING;
     const first = tally.first(vote.authority);
-    if (first !== undefined && vote.blockId !== null && !this.#matters(vote.blockId)) return NOTHING;
     tally.add(vote);
-    return { accepted: true, evidence: first === undefined ? null : this.#evidence(first, vote) };
+    return first;
+  }
+
+  #isSurplusProposal(proposal: Proposal, { proposals }: Round): boolean {
+    return proposals.length >= PROPOSALS_PER_ROUND && !this.#isFurther(proposal, proposals);
+  }
+
+  #isSurplusVote(vote: Vote, round: Round): boolean {
+    const first = tallyOf(round, vote.type).first(vote.authority);
+    return first !== undefined && vote.blockId !== null && !this.#matters(vote.blockId);
   }
 
   #evidence(first: ConsensusMessage, second: ConsensusMessage): Evidence {

@@ -107,7 +107,7 @@ export class ConsensusIntake {
     if (this.#inFlight.has(key) || this.#inFlight.size >= MAX_IN_FLIGHT) return undefined;
     const message = this.#decode(peer, decode);
     if (message === undefined || !this.#isCurrent(peer, message.height)) return undefined;
-    if (this.#driver.core.knows(message)) return message;
+    if (this.#driver.core.ignores(message)) return message;
     this.#inFlight.add(key);
     try {
       const [admitted] = await this.#admit(peer, [message]);

@@ -220,8 +220,8 @@ const TRACES: readonly (readonly [
     {
       'a second vote counts for the value it names': {
         file: 'height-log.ts',
-        from: 'if (first !== undefined && vote.blockId !== null && !this.#matters(vote.blockId)) return NOTHING;',
-        to: 'if (first !== undefined) return NOTHING;',
+        from: 'return first !== undefined && vote.blockId !== null && !this.#matters(vote.blockId);',
+        to: 'return first !== undefined;',
       },
     },
   ],

@@ -82,6 +82,26 @@ describe('the intake of consensus', () => {
     expect(checked).toBe(2);
   });
 
+  it('checks no second vote that would not be kept, until a quorum is shown for it', async () => {
+    const block = 'ee'.repeat(32);
+    await intake.vote(A, vote(HEIGHT, 0, PREVOTE, null, 3).wire);
+    for (let i = 0; i < 5; i++) await intake.vote(B, vote(HEIGHT, 0, PREVOTE, block, 3).wire);
+    expect(checked).toBe(1);
+    const shown = [0, 1, 3].map((authority) => vote(HEIGHT, 0, PREVOTE, block, authority).wire);
+    await intake.repair(B, [], shown);
+    expect(checked).toBe(4);
+    expect(driver.core.missing([])).toHaveLength(4);
+  });
+
+  it('checks a second vote for a block that is proposed, and for nil: it is evidence', async () => {
+    const block = fakeBlock(HEIGHT, addressOf(1), 'a');
+    await intake.proposal(A, propose(HEIGHT, 0, block, null).wire);
+    for (const value of ['ee'.repeat(32), block.id, null])
+      await intake.vote(A, vote(HEIGHT, 0, PREVOTE, value, 3).wire);
+    expect(checked).toBe(2 + 3);
+    expect(driver.core.missing([])).toHaveLength(1 + 3);
+  });
+
   it('checks a bounded number of the messages that one peer answers with, and goes on with the rest later', async () => {
     const votes = Array.from({ length: 6_000 }, (_, round) => vote(HEIGHT, round, PREVOTE, null, 1).wire);
     await Promise.all([
