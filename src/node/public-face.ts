@@ -23,7 +23,7 @@ import type {
   TransferOrder,
 } from './face.js';
 import type { Node } from './node.js';
-import { assessReadiness } from './readiness.js';
+import { assessReadiness, credibleHeight } from './readiness.js';
 
 export class PublicFace implements NodeFace {
   readonly #node: Node;
@@ -95,7 +95,7 @@ export class PublicFace implements NodeFace {
     return assessReadiness({
       phase: node.phase,
       head: node.chain.head.header.number,
-      bestKnownHeight: node.bestKnownHeight,
+      credibleHeight: credibleHeight(node.peers.values(), node.authorities),
       maxBehind,
       timeoutProposeMs: node.genesis.consensus.timeout_propose_ms,
       quorumLostMs: node.quorumLostMs,

@@ -1,4 +1,6 @@
 /** Whether a node should be given work, and if not, why: for load balancers and for people. */
+import type { AuthoritySet } from '../protocol/authorities.js';
+import type { Address } from '../protocol/bytes.js';
 import type { Phase, Readiness } from './face.js';
 
 /** Propose timeouts without a quorum, or without a block that is due, after which the network counts as standing still. */
@@ -9,7 +11,8 @@ const MAX_CLOCK_OFFSET_MS = 5_000;
 export interface ReadinessFacts {
   readonly phase: Phase;
   readonly head: number;
-  readonly bestKnownHeight: number;
+  /** See `credibleHeight`. */
+  readonly credibleHeight: number;
   /** Blocks that the node may lack and still be ready. */
   readonly maxBehind: number;
   readonly timeoutProposeMs: number;
@@ -23,7 +26,7 @@ export interface ReadinessFacts {
 export function assessReadiness(facts: ReadinessFacts): Readiness {
   const reasons: string[] = [];
   const patienceMs = PATIENCE_TIMEOUTS * facts.timeoutProposeMs;
-  const behind = facts.bestKnownHeight - facts.head;
+  const behind = facts.credibleHeight - facts.head;
   if (facts.phase !== 'ready')
     reasons.push(`the node is ${facts.phase === 'dead' ? 'dead' : `still ${facts.phase}`}`);
   if (behind > facts.maxBehind) reasons.push(`${behind} blocks behind, more than ${facts.maxBehind}`);
@@ -39,6 +42,22 @@ export function assessReadiness(facts: ReadinessFacts): Readiness {
     );
   }
   return { ready: reasons.length === 0, reasons };
+}
+
+/**
+ * The height that the network has, as far as peers' mere claims tell: one that more authorities claim than may lie; with
+ * too few authorities among the peers the median of all. 0 without peers.
+ */
+export function credibleHeight(
+  peers: Iterable<{ readonly address: Address; readonly height: number }>,
+  authorities: AuthoritySet,
+): number {
+  const all = [...peers];
+  const ofAuthorities = all
+    .filter(({ address }) => authorities.indexOf(address) !== undefined)
+    .map(({ height }) => height)
+    .sort((a, b) => b - a);
+  return ofAuthorities[authorities.faulty] ?? median(all.map(({ height }) => height));
 }
 
 function median(values: readonly number[]): number {
