@@ -38,6 +38,8 @@ const KEEP_ALIVE_MS = 10_000;
 /** How often the two are looked at: node would do so every half a minute. */
 const CHECK_EVERY_MS = 2_500;
 const RETRY_AFTER_SECONDS = 1;
+/** Nothing moved on a connection for so long: longer than a request may wait, or a listener hears no heartbeat. */
+const STANDSTILL_MS = 90_000;
 
 /** The API over a node, not listening yet: see startHttp, or use `inject()`. */
 export function createApi(face: NodeFace, options: ApiOptions = {}): FastifyInstance {
@@ -63,6 +65,7 @@ export function createApi(face: NodeFace, options: ApiOptions = {}): FastifyInst
     bodyLimit: limits.bodyBytes,
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
+    connectionTimeout: STANDSTILL_MS,
     forceCloseConnections: true,
     http: { connectionsCheckingInterval: CHECK_EVERY_MS },
     clientErrorHandler: (error, socket) => {
@@ -75,6 +78,7 @@ export function createApi(face: NodeFace, options: ApiOptions = {}): FastifyInst
   takeJsonOnly(app, limits);
   answerErrors(app, onFailure);
   limitRates(app, new RateLimit(limits, options.nowMs ?? (() => performance.now())));
+  boundUnread(app, limits);
   addGuards(app, options.localHostsOnly ?? false);
   addRoutes(app, routes(context));
   app.addHook('preClose', async () => {
@@ -125,9 +129,27 @@ function answerProblem(reply: FastifyReply, error: unknown): { status: number } 
 /** Before anything else is done for a request. */
 function limitRates(app: FastifyInstance, rates: RateLimit): void {
   app.addHook('onRequest', async (request, reply) => {
-    if (rates.take(sourceOf(request.ip))) return;
+    // A caller that has hung up already has no address any more.
+    if (rates.take(sourceOf(request.raw.socket.remoteAddress ?? ''))) return;
     reply.header('retry-after', RETRY_AFTER_SECONDS);
     throw new ApiError('TOO_MANY_REQUESTS', 'your address sends more requests than one may');
+  });
+}
+
+/** A caller that asks for much and reads nothing holds its answers in our memory: together they have a bound. */
+function boundUnread(app: FastifyInstance, { unreadChars, smallChars }: ApiLimits): void {
+  let chars = 0;
+  app.addHook('onSend', async (_, reply, payload) => {
+    if (typeof payload !== 'string' || payload.length <= smallChars) return payload;
+    const { length } = payload;
+    if (chars + length > unreadChars)
+      throw new ApiError('TOO_BUSY', 'callers have not read the large answers that they asked for');
+    chars += length;
+    // The system has all of it, or the caller is gone.
+    reply.raw.once('close', () => {
+      chars -= length;
+    });
+    return payload;
   });
 }
 

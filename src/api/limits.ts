@@ -23,6 +23,9 @@ export const DEFAULT_LIMITS = {
   listeners: 100,
   /** What one listener may leave unread before it is dropped. */
   listenerQueueBytes: 64 * KIB,
+  /** Characters of large answers that callers have not taken yet, all together; up to `smallChars` one is not large. */
+  unreadChars: 64 * MIB,
+  smallChars: 64 * KIB,
   /** Answers with all accounts of a block under way at once: each reads the whole state. */
   stateStreams: 4,
   idempotencyKeys: 10_000,

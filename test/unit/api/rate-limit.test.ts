@@ -1,10 +1,29 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { Duplex } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
 import { RateLimit } from '../../../src/api/rate-limit.js';
 import { type HttpServer, startHttp } from '../../../src/api/server.js';
 import { FakeFace } from './fake-face.js';
 import { refusalOf, testApi } from './support.js';
+
+/** A connection whose other end reads nothing. */
+class Unread extends Duplex {
+  #told = () => {};
+  readonly answered = new Promise<void>((resolve) => {
+    this.#told = resolve;
+  });
+
+  override _read(): void {}
+
+  override _write(): void {
+    this.#told();
+  }
+
+  setTimeout(): this {
+    return this;
+  }
+}
 
 describe('the rate of requests', () => {
   it('is of each address, refused before the body is read, and flows back', async () => {
@@ -30,6 +49,25 @@ describe('the rate of requests', () => {
     expect(rates.take('c')).toBe(true);
     expect(rates.take('b')).toBe(false);
     expect(rates.take('a')).toBe(true);
+  });
+});
+
+describe('large answers', () => {
+  it('that callers have not read are bounded all together; small ones always pass', async () => {
+    const size = (await testApi().get('/blk?limit=3')).body.length;
+    const { app, get } = testApi({ limits: { smallChars: 1_000, unreadChars: size } });
+    // What has been read makes room for the next.
+    for (let i = 0; i < 3; i++) expect((await get('/blk?limit=3')).statusCode).toBe(200);
+    const unread = new Unread();
+    app.server.emit('connection', unread);
+    unread.push('GET /blk?limit=3 HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await unread.answered;
+    refusalOf(await get('/blk?limit=3'), 503, 'TOO_BUSY');
+    expect((await get('/health/live')).statusCode).toBe(200);
+    unread.destroy();
+    await once(unread, 'close');
+    expect((await get('/blk?limit=3')).statusCode).toBe(200);
+    await app.close();
   });
 });
 

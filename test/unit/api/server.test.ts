@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -29,10 +29,19 @@ describe('the token file', () => {
     expect(await readdir(directory)).toEqual(['token']);
   });
 
+  it.skipIf(process.platform === 'win32')('that others may read is refused', async () => {
+    const path = join(directory, 'token');
+    await loadOrCreateToken(path);
+    for (const mode of [0o640, 0o604, 0o622]) {
+      await chmod(path, mode);
+      await expect(loadOrCreateToken(path)).rejects.toThrow(/open to others \(mode 06/);
+    }
+  });
+
   it('that holds no token is left alone and refused in one sentence', async () => {
     const path = join(directory, 'token');
     for (const content of ['', 'short', 'two words of which neither counts']) {
-      await writeFile(path, content);
+      await writeFile(path, content, { mode: 0o600 });
       await expect(loadOrCreateToken(path)).rejects.toThrow(
         /^cannot use the token file .*token: it must hold/,
       );
