@@ -1,41 +1,13 @@
 /** verify, repair, export and import as a person runs them, on the directories of nodes that ran as processes. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { blockKey } from '../../src/storage/keys.js';
 import { openLevelStore } from '../../src/storage/level-store.js';
 import { TEST_KEYS, type TestGenesis, type TestKey, testGenesis } from '../support/genesis.js';
-import {
-  cleanUp,
-  environment,
-  NodeHome,
-  type NodeProcess,
-  ROOT,
-  temporaryDirectory,
-} from '../support/node-process.js';
+import { ccoin, cleanUp, NodeHome, type NodeProcess, temporaryDirectory } from '../support/node-process.js';
 
-const CCOIN = join(ROOT, 'dist/bin/ccoin.js');
 const BLOCKS = 6;
-
-interface Result {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
-async function ccoin(...args: string[]): Promise<Result> {
-  const child = spawn(process.execPath, [CCOIN, ...args], {
-    env: environment(),
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let [out, err] = ['', ''];
-  child.stdout.on('data', (chunk) => (out += chunk));
-  child.stderr.on('data', (chunk) => (err += chunk));
-  const [code] = await once(child, 'close');
-  return { code, out, err };
-}
 
 let genesis: TestGenesis;
 /** Of the only authority, which mines by itself. */

@@ -6,7 +6,7 @@
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { repositoryFile } from './repository.js';
+import { repositoryFile } from '../support/repository.js';
 import type { Simulation } from './simulation.js';
 
 export interface Canary {

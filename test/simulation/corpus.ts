@@ -1,6 +1,6 @@
 /** Seeds that once failed, each with what it found: corpus.json, read. */
 import { readFileSync } from 'node:fs';
-import { repositoryFile } from './repository.js';
+import { repositoryFile } from '../support/repository.js';
 
 export interface CorpusSeed {
   readonly seed: number;

@@ -8,8 +8,8 @@ import { readFileSync } from 'node:fs';
 import { Verifier } from '../../src/node/verifier.js';
 import { type Address, concat, equalBytes, fromHex } from '../../src/protocol/bytes.js';
 import { addressOf, type SignatureCheck } from '../../src/protocol/keys.js';
+import { repositoryFile } from '../support/repository.js';
 import type { Chance } from './chance.js';
-import { repositoryFile } from './repository.js';
 
 export interface SimKey {
   readonly address: Address;

@@ -5,13 +5,18 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { pathToFileURL } from 'node:url';
+import { parseLine } from '../../plugins/lib/devnet/child.js';
 import { CcoinClient } from '../../src/client/index.js';
 import { keysDirectory } from '../../src/storage/data-directory.js';
 import type { TestGenesis, TestKey } from './genesis.js';
 import { History } from './history.js';
+import { repositoryFile } from './repository.js';
 
-export const ROOT = join(import.meta.dirname, '../..');
-const CCOIN = join(ROOT, 'dist/bin/ccoin.js');
+export const ROOT = repositoryFile('.');
+const CCOIN = repositoryFile('dist/bin/ccoin.js');
+/** Ends a node whose tests died. */
+const LEASH = pathToFileURL(repositoryFile('dist/plugins/lib/leash.js')).href;
 
 /** A JSON line of the log. */
 export type Line = Readonly<Record<string, unknown>>;
@@ -45,6 +50,26 @@ export function environment(extra: Readonly<Record<string, string>> = {}): NodeJ
   return { ...Object.fromEntries(own), ...extra };
 }
 
+/** What a command printed, and its exit code. */
+export interface Result {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Runs `ccoin ARGS…` to its end. */
+export async function ccoin(...args: string[]): Promise<Result> {
+  const child = spawn(process.execPath, [CCOIN, ...args], {
+    env: environment(),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let [out, err] = ['', ''];
+  child.stdout.on('data', (chunk) => (out += chunk));
+  child.stderr.on('data', (chunk) => (err += chunk));
+  const [code] = await once(child, 'close');
+  return { code, out, err };
+}
+
 export class NodeProcess {
   readonly lines = new History<Line>();
   readonly ended: Promise<End>;
@@ -53,17 +78,19 @@ export class NodeProcess {
   readonly #child: ChildProcess;
 
   constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-    const child = spawn(process.execPath, [CCOIN, ...args], {
+    const child = spawn(process.execPath, ['--import', LEASH, CCOIN, ...args], {
       env: environment(env),
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     this.#child = child;
     running.add(this);
     child.stderr?.on('data', (chunk) => {
       this.errors += chunk;
     });
-    createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
-      if (line.startsWith('{')) this.lines.add(JSON.parse(line));
+    createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (text) => {
+      // A kill may cut the last one short.
+      const line = parseLine(text);
+      if (line !== undefined) this.lines.add(line);
     });
     this.ended = once(child, 'close').then(([code, signal]) => {
       running.delete(this);

@@ -1,4 +1,4 @@
-/** Files of this repository: the simulator runs from where it stands, and compiled from elsewhere. */
+/** Files of this repository, for tests that run from where they stand and compiled from elsewhere (.cache). */
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
