@@ -5,13 +5,13 @@
  * the chain as of `head`, also while the next block is being written. The state tree is not stored: the node rebuilds
  * it from `accounts()` at start and hands its root to `assertStateRoot`.
  */
-import type { Store } from '../ports/store.js';
+import type { Store, StoreOperation } from '../ports/store.js';
 import { GENESIS_NUMBER } from '../protocol/block.js';
 import { type Address, fromHex, type Hash, isAddress, ZERO_HASH } from '../protocol/bytes.js';
 import { malformed } from '../protocol/errors.js';
 import type { Account } from '../protocol/state.js';
 import { type CheckedHead, checkChain } from './chain-check.js';
-import { type BlockCommit, commitBatch, touchedBy } from './commit-batch.js';
+import { type BlockCommit, commitBatch, rewrites, touchedBy } from './commit-batch.js';
 import { bringUpToDate, putFormat } from './format.js';
 import { accountsBehind, addressIn, GENESIS_ID_KEY, historyBehind } from './keys.js';
 import { Lru } from './lru.js';
@@ -84,9 +84,9 @@ export class ChainStore {
     }
     if (await bringUpToDate(store)) throw new Error('the store has a chain already');
     const commit = { block, changes, supply, certificate: null, newKeys: new Map() };
-    const { operations } = commitBatch(commit, touchedBy(commit), () => undefined, 0);
+    const { head, operations, records } = commitBatch(commit, touchedBy(commit), () => undefined, 0);
     const meta = [putFormat(), { key: GENESIS_ID_KEY, value: fromHex(block.id) }];
-    await store.write([...meta, ...operations], { sync: true });
+    await store.write([...meta, ...operations, ...rewrites(head, records)], { sync: true });
     const chain = await ChainStore.open(store, block.id);
     if (chain === undefined) throw new Error('the store lost what was written');
     return chain;
@@ -100,28 +100,38 @@ export class ChainStore {
    * Adds the block behind the head; resolves when it is durable. One at a time, and none after a failed write.
    * @throws StorageError DISK_FULL, DAMAGED
    */
-  async commit(commit: BlockCommit): Promise<void> {
-    this.#assertNext(commit);
-    const touched = touchedBy(commit);
-    const before = new Map([...touched.keys()].map((address) => [address, this.#record(address)]));
-    const batch = commitBatch(commit, touched, (address) => before.get(address), this.#transactedIn);
-    this.#beforeCommit = before;
-    await this.#store.write(batch.operations, { sync: true });
-    this.#beforeCommit = undefined;
-    this.#head = batch.head;
-    this.#hashState = commit.block.header.hashState;
-    if (commit.block.transactions.length > 0) this.#transactedIn = batch.head.number;
-    for (const [address, record] of batch.records) this.#accounts.set(address, record);
+  commit(commit: BlockCommit): Promise<void> {
+    return this.commitAll([commit]);
   }
 
-  #assertNext({ block, certificate }: BlockCommit): void {
-    const { number, hashParent } = block.header;
+  /** As `commit`, for several blocks in a row: one batch, so that either all of them are there afterwards or none. */
+  async commitAll(commits: readonly BlockCommit[]): Promise<void> {
     if (this.#beforeCommit !== undefined)
       throw new Error('the last block is still being written, or failed to be');
-    if (number !== this.#head.number + 1 || hashParent !== this.#head.id) {
-      throw new Error(`block ${number} (${block.id}) does not follow the head ${this.#head.number}`);
+    let head = this.#head;
+    let transactedIn = this.#transactedIn;
+    const before = new Map<Address, AccountRecord | undefined>();
+    const records = new Map<Address, AccountRecord>();
+    const operations: StoreOperation[] = [];
+    for (const commit of commits) {
+      assertFollows(commit, head);
+      const touched = touchedBy(commit);
+      for (const address of touched.keys())
+        if (!before.has(address)) before.set(address, this.#record(address));
+      const recordOf = (address: Address) => records.get(address) ?? before.get(address);
+      const batch = commitBatch(commit, touched, recordOf, transactedIn);
+      for (const operation of batch.operations) operations.push(operation);
+      for (const [address, record] of batch.records) records.set(address, record);
+      head = batch.head;
+      if (commit.block.transactions.length > 0) transactedIn = head.number;
     }
-    if (certificate === null) throw new Error(`block ${number} has no certificate`);
+    this.#beforeCommit = before;
+    await this.#store.write([...operations, ...rewrites(head, records)], { sync: true });
+    this.#beforeCommit = undefined;
+    this.#head = head;
+    this.#hashState = commits.at(-1)?.block.header.hashState ?? this.#hashState;
+    this.#transactedIn = transactedIn;
+    for (const [address, record] of records) this.#accounts.set(address, record);
   }
 
   /** @throws StorageError DAMAGED unless `root`, made from `accounts()`, is the head's state root */
@@ -278,6 +288,14 @@ export class ChainStore {
   #assertFinal(number: number): void {
     if (!this.#isFinal(number)) throw new RangeError(`there is no block ${number}`);
   }
+}
+
+function assertFollows({ block, certificate }: BlockCommit, head: Head): void {
+  const { number, hashParent } = block.header;
+  if (number !== head.number + 1 || hashParent !== head.id) {
+    throw new Error(`block ${number} (${block.id}) does not follow the head ${head.number}`);
+  }
+  if (certificate === null) throw new Error(`block ${number} has no certificate`);
 }
 
 function accountOf({ nonce, balance, stake }: Account): Account {

@@ -32,6 +32,7 @@ export interface BlockCommit {
 
 export interface CommitBatch {
   readonly head: Head;
+  /** Puts of what is written once; what every block rewrites is for `rewrites`. */
   readonly operations: readonly StoreOperation[];
   /** The touched accounts' new records. */
   readonly records: ReadonlyMap<Address, AccountRecord>;
@@ -71,7 +72,6 @@ export function commitBatch(
       touched: [...touched.keys()],
     }),
     putBlockNumber(block.id, number),
-    putHead(head),
   ];
   block.transactions.forEach(({ id }, index) => {
     operations.push(putPlace(id, { blockNumber: number, index }));
@@ -88,7 +88,6 @@ export function commitBatch(
     const record: AccountRecord = { nonce, balance, stake, touchedIn: number, transactedIn };
     records.set(address, record);
     operations.push(
-      putAccount(address, record),
       putHistory(address, number, {
         nonce,
         balance,
@@ -100,4 +99,9 @@ export function commitBatch(
     );
   }
   return { head, operations, records };
+}
+
+/** Puts of what each block writes anew: of several blocks in one batch only the last state of it. */
+export function rewrites(head: Head, records: ReadonlyMap<Address, AccountRecord>): StoreOperation[] {
+  return [putHead(head), ...Array.from(records, ([address, record]) => putAccount(address, record))];
 }

@@ -64,6 +64,62 @@ describe('a chain', () => {
   });
 });
 
+describe('committing several blocks at once', () => {
+  it('leaves the same records as one by one, whatever the groups, in one synced batch each', async () => {
+    const chain = busyChain(6, 14, 5);
+    const expected = await entriesOf(chain, chain.commits.length + 1);
+    for (const size of [2, 5, 14]) {
+      let writes = 0;
+      const memory = new MemoryStore();
+      const store = watched(memory, async (operations, options) => {
+        expect(options.sync).toBe(true);
+        writes++;
+        await memory.write(operations, options);
+      });
+      const grouped = await ChainStore.initialise(store, chain.genesis);
+      for (let at = 0; at < chain.commits.length; at += size)
+        await grouped.commitAll(chain.commits.slice(at, at + size));
+      expect(writes).toBe(1 + Math.ceil(chain.commits.length / size));
+      expect(await recordsOf(memory)).toEqual(expected);
+      await expectAgreement(grouped, chain);
+    }
+  });
+
+  it('shows the old head and its state until all of them are durable', async () => {
+    const chain = busyChain(6, 4, 5);
+    const memory = new MemoryStore();
+    let letWrite: () => void = () => {};
+    let gate: Promise<void> = Promise.resolve();
+    const store = await ChainStore.initialise(
+      watched(memory, async (operations, options) => {
+        await memory.write(operations, options);
+        await gate;
+      }),
+      chain.genesis,
+    );
+    gate = new Promise((resolve) => {
+      letWrite = resolve;
+    });
+    const writing = store.commitAll(chain.commits);
+    await expectAgreement(store, chain);
+    letWrite();
+    await writing;
+    expect(store.head.number).toBe(chain.commits.length + 1);
+    await expectAgreement(store, chain);
+  });
+
+  it('takes none of them if one does not follow the one before', async () => {
+    const chain = busyChain(6, 4, 5);
+    const store = await ChainStore.initialise(new MemoryStore(), chain.genesis);
+    const [first, , third] = chain.commits;
+    await expect(store.commitAll([first, third] as typeof chain.commits)).rejects.toThrow(
+      'does not follow the head 2',
+    );
+    expect(store.head.number).toBe(1);
+    await expectAgreement(store, chain);
+  });
+});
+
 describe('committing', () => {
   it('refuses a block that does not follow the head, or has no certificate', async () => {
     const chain = new FakeChain(2);
@@ -329,6 +385,10 @@ async function entriesOf(chain: FakeChain, number: number): Promise<Map<string, 
   const memory = new MemoryStore();
   const store = await ChainStore.initialise(memory, chain.genesis);
   for (const commit of chain.commits.slice(0, number - 1)) await store.commit(commit);
+  return recordsOf(memory);
+}
+
+async function recordsOf(memory: MemoryStore): Promise<Map<string, string>> {
   const entries = new Map<string, string>();
   for await (const [key, value] of memory.entries(EVERYTHING)) {
     entries.set(Buffer.from(key).toString('hex'), Buffer.from(value).toString('hex'));
