@@ -1,175 +1,183 @@
 /**
- * Runs a devnet under load for a while and then holds its ledger against what must be true of it: every transfer sent
- * is final exactly once on every node, all state roots are equal at every height, and the sum of all balances is what
- * genesis gave plus the rewards.
+ * Runs a network of real processes under load for a while, kills nodes without warning if told to, watches what each of
+ * them takes, and then holds the whole ledger against what must be true of it: on every node the same blocks and state
+ * roots, every transfer exactly once, the sum of all balances what genesis gave plus the rewards; and `ccoin verify`
+ * finds every database sound. Ends with exit code 1 if anything does not hold.
  *
- *   npm run soak -- --seconds 300 --load 200
+ *   npm run soak -- --seconds 3600 --load 200 --kills --figures docs/figures
+ *
+ * With `--kills` two nodes are spared until the end (one of either role), so that an hour of their memory can be judged;
+ * at the end all are killed at once, under load.
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import type { Readable } from 'node:stream';
+import { execFile } from 'node:child_process';
+import { appendFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { loadavg } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
-import { type BlockJson, CcoinClient } from '../src/client/index.js';
+import { fileURLToPath } from 'node:url';
+import { parseArgs, promisify } from 'node:util';
+import { ACCOUNTS_PATH, RESULTS_PATH } from './lib/cache.js';
+import { percentile } from './lib/statistics.js';
+import { judgeGrowth } from './soak/growth.js';
+import { Killer } from './soak/killer.js';
+import { type Check, judgeLedgers } from './soak/ledger.js';
+import { SoakLoad } from './soak/load.js';
+import { SoakNetwork, type SoakNode } from './soak/network.js';
+import { Sampler } from './soak/samples.js';
+import { sampleTable, writePlots } from './soak/tell.js';
 
-const CLI = new URL('../bin/ccoin.js', import.meta.url).pathname;
-const PAGE = 20;
-/** The pool of what was sent is empty long before; it only ends what hangs. */
-const DRAIN_WITHIN_MS = 60_000;
-
-interface Started {
-  readonly nodes: readonly { readonly name: string; readonly http: string }[];
-}
-
-interface LoadSummary {
-  readonly load: {
-    readonly sent: number;
-    readonly final: number;
-    readonly rejected: number;
-    readonly unfinished: number;
-  };
-}
-
-/** What one node says of its whole chain. */
-interface Ledger {
-  readonly name: string;
-  readonly roots: readonly string[];
-  readonly transactions: readonly string[];
-  /** What genesis gave out. */
-  readonly alloc: number;
-  readonly rewards: number;
-  readonly balances: number;
-}
+const CLI = fileURLToPath(new URL('../bin/ccoin.js', import.meta.url));
+const SHAPE = { validators: 4, basic: 2 };
+/** It only ends what hangs: 2,000 transfers at most are under way. */
+const DRAIN_WITHIN_MS = 120_000;
 
 const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '300' },
     load: { type: 'string', default: '200' },
+    kills: { type: 'boolean', default: false },
+    'kill-every': { type: 'string', default: '25' },
+    'sample-every': { type: 'string', default: '10' },
+    figures: { type: 'string', default: RESULTS_PATH },
+    directory: { type: 'string', default: dirname(ACCOUNTS_PATH) },
   },
 });
-const directory = await mkdtemp(join(tmpdir(), 'ccoin-soak-'));
-try {
-  process.exitCode = await soak(Number(values.seconds), values.load);
-} finally {
-  await rm(directory, { recursive: true, force: true });
-}
+const seconds = Number(values.seconds);
+// Inherited by the nodes.
+process.env.NODE_OPTIONS = `--import=${new URL('./lib/memory-lines.js', import.meta.url).href}`;
 
-async function soak(seconds: number, load: string): Promise<number> {
-  const base = join(directory, 'devnet');
-  const first = devnet(['--base-path', base, '--reset', '--load', load, '--seconds', String(seconds)]);
-  for await (const _ of first.lines);
-  const { load: summary } = await first.summary;
-  if ((await first.exit) !== 0) throw new Error('the devnet under load failed');
+await mkdir(resolve(values.directory), { recursive: true });
+const directory = await mkdtemp(join(resolve(values.directory), 'soak-'));
+const ended = new AbortController();
+/** What ended the run before its time. */
+let failure: Error | undefined;
+const onFailure = (error: Error) => {
+  failure ??= error;
+  ended.abort();
+};
+const checks = await soak();
+for (const { what, held } of checks) say(`${held ? 'ok  ' : 'FAIL'} ${what}`);
+const failed = checks.some(({ held }) => !held);
+if (failed) say(`the data is kept in ${directory}`);
+else await rm(directory, { recursive: true, force: true });
+process.exitCode = failed ? 1 : 0;
 
-  // The same network again, without load: nothing moves while its chain is read.
-  const second = devnet(['--base-path', base]);
-  const { value } = await second.lines.next();
-  const { nodes } = value as Started;
+async function soak(): Promise<Check[]> {
+  const network = await SoakNetwork.create(directory, SHAPE);
   try {
-    const ledgers = await readLedgers(nodes);
-    return judge(ledgers, summary.sent) ? 0 : 1;
+    await network.start(onFailure);
+    const checks = await underLoad(network);
+    // In order, so that what is verified next is what was judged.
+    await network.stop();
+    return [...checks, ...(await verified(network.nodes))];
+  } catch (error) {
+    return [{ what: (error as Error).message, held: false }];
   } finally {
-    second.stop();
-    for await (const _ of second.lines);
-    await second.exit;
+    await network.stop();
   }
 }
 
-function devnet(flags: readonly string[]) {
-  const child = spawn(process.execPath, [CLI, 'devnet', '--json', ...flags], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const lines = (async function* () {
-    for await (const line of createInterface({ input: child.stdout })) yield JSON.parse(line) as unknown;
-  })();
-  const exit = once(child, 'exit').then(([code]) => code as number | null);
-  return { lines, exit, summary: summaryIn(child.stderr), stop: () => child.kill('SIGINT') };
-}
+async function underLoad(network: SoakNetwork): Promise<Check[]> {
+  const { nodes } = network;
+  const [steadyValidator, steadyBasic] = steady(nodes);
+  const file = join(RESULTS_PATH, `soak-${new Date().toISOString().replaceAll(':', '-')}.jsonl`);
+  await mkdir(dirname(file), { recursive: true });
+  say(`${nodes.length} nodes, samples in ${file}, data in ${directory}, load average ${loadAverage()}`);
 
-/** Remarks go to standard error, the load's summary among them as JSON. */
-async function summaryIn(remarks: Readable): Promise<LoadSummary> {
-  let summary: LoadSummary | undefined;
-  for await (const line of createInterface({ input: remarks })) {
-    console.log(line);
-    if (line.startsWith('{"load"')) summary = JSON.parse(line) as LoadSummary;
+  const load = new SoakLoad(network, steadyBasic);
+  const sampler = new Sampler(nodes, file);
+  const victims = nodes.filter((node) => node !== steadyValidator && node !== steadyBasic);
+  const killer = new Killer(victims, steadyValidator, onFailure);
+  const quiet = new AbortController();
+  const latencies: number[] = [];
+
+  const following = load.follow(quiet.signal);
+  const sending = load.run(Number(values.load), ended.signal);
+  const killing = values.kills ? killer.run(Number(values['kill-every']) * 1000, ended.signal) : undefined;
+  const work = Promise.all([following, sending, killing]);
+  work.catch(onFailure);
+  const untilMs = performance.now() + seconds * 1000;
+  while (!ended.signal.aborted && performance.now() < untilMs) {
+    await sleep(Number(values['sample-every']) * 1000, undefined, { signal: ended.signal }).catch(() => {});
+    await sampler.take();
+    latencies.push(...load.takeLatencies());
+    sayProgress(load, killer);
   }
-  return summary ?? { load: { sent: 0, final: 0, rejected: 0, unfinished: 0 } };
+  ended.abort();
+  await Promise.all([sending, killing]);
+  if (failure !== undefined) throw failure;
+  if (values.kills) await killAll(nodes);
+  await Promise.race([load.drain(DRAIN_WITHIN_MS), work]);
+  quiet.abort();
+  await work;
+
+  say(`\n${sampleTable(sampler.samples, seconds)}`);
+  await writePlots(sampler.samples, resolve(values.figures));
+  await appendFile(file, killer.kills.map((kill) => `${JSON.stringify({ kill })}\n`).join(''));
+  say(
+    `${load.sent} transfers sent (${Math.round(load.sent / seconds)}/s), ${load.resent} handed in again; ` +
+      `from submission to being seen final p50 ${percentile(latencies, 50).toFixed(0)} ms, ` +
+      `p99 ${percentile(latencies, 99).toFixed(0)} ms; load average ${loadAverage()}`,
+  );
+  if (values.kills) sayKills(killer);
+  const names = [steadyValidator.name, steadyBasic.name];
+  return [...(await judgeLedgers(nodes, load.expected())), ...judgeGrowth(sampler.samples, names)];
 }
 
-async function readLedgers(nodes: Started['nodes']): Promise<Ledger[]> {
-  const clients = nodes.map(({ name, http }) => ({ name, client: new CcoinClient(http) }));
-  const head = await commonHead(clients.map(({ client }) => client));
-  const ledgers: Ledger[] = [];
-  for (const { name, client } of clients) ledgers.push(await readLedger(name, client, head));
-  return ledgers;
+/** One node of either role that is not killed but with all the others. */
+function steady(nodes: readonly SoakNode[]): [validator: SoakNode, basic: SoakNode] {
+  const validator = nodes.find(({ role }) => role === 'validator');
+  const basic = nodes.find(({ role }) => role === 'basic');
+  if (validator === undefined || basic === undefined) throw new Error('a soak needs a node of either role');
+  return [validator, basic];
 }
 
-/** A height that every node has. */
-async function commonHead(clients: readonly CcoinClient[]): Promise<number> {
-  const deadline = Date.now() + DRAIN_WITHIN_MS;
-  for (;;) {
-    const statuses = await Promise.all(clients.map((client) => client.status()));
-    if (statuses.every(({ phase, pool }) => phase === 'ready' && pool.ready + pool.waiting === 0)) {
-      return Math.min(...statuses.map((status) => status.head.number));
-    }
-    if (Date.now() > deadline) throw new Error('the nodes did not come to rest');
-    await sleep(500);
+/** Everybody at once, under load: what was final is on the disks, or it never was. */
+async function killAll(nodes: readonly SoakNode[]): Promise<void> {
+  await Promise.all(nodes.map((node) => node.kill()));
+  const startedMs = performance.now();
+  await Promise.all(nodes.map((node) => node.start(onFailure)));
+  await Promise.all(nodes.map((node) => node.ready()));
+  say(
+    `all were killed at once, and were ready ${Math.round(performance.now() - startedMs)} ms after their start`,
+  );
+}
+
+/** The offline check of every block, certificate, signature, root and index, by the command that operators have. */
+async function verified(nodes: readonly SoakNode[]): Promise<Check[]> {
+  const checks: Check[] = [];
+  const run = promisify(execFile);
+  for (const { name, config } of nodes) {
+    const outcome = await run(process.execPath, [CLI, 'verify', '-c', config], { cwd: directory }).then(
+      ({ stdout }) => ({ held: true, says: stdout }),
+      (error: Error & { stderr?: string }) => ({ held: false, says: error.stderr ?? error.message }),
+    );
+    checks.push({ what: `${name}: ${outcome.says.trim()}`, held: outcome.held });
   }
+  return checks;
 }
 
-async function readLedger(name: string, client: CcoinClient, head: number): Promise<Ledger> {
-  const blocks: BlockJson[] = [];
-  for (let from: number | null = 1; from !== null && from <= head; ) {
-    const { items, next } = await client.blocks({ from, limit: PAGE });
-    blocks.push(...items.filter(({ number }) => number <= head));
-    from = next;
-  }
-  const { state } = await client.block(head, { state: 'all' });
-  return {
-    name,
-    roots: blocks.map(({ number, id, hash_state }) => `${number} ${id} ${hash_state}`),
-    transactions: blocks.flatMap(({ body }) => body.map(({ id }) => id)),
-    alloc: allocOf(blocks[0]),
-    rewards: blocks.filter(({ number }) => number > 1).reduce((sum, { reward }) => sum + reward, 0),
-    balances: Object.values(state).reduce((sum, { balance, stake }) => sum + balance + stake, 0),
-  };
+function sayProgress({ sent, final, resent }: SoakLoad, { kills }: Killer): void {
+  const at = new Date().toISOString().slice(11, 19);
+  say(`${at}  ${sent} sent, ${final} final, ${resent} handed in again, ${kills.length} kills`);
 }
 
-/** Genesis carries its configuration as data. */
-function allocOf(genesis: BlockJson | undefined): number {
-  if (typeof genesis?.data !== 'string') throw new Error('the genesis block carries no configuration');
-  const { alloc, genesis_block } = JSON.parse(genesis.data) as {
-    readonly alloc: Readonly<Record<string, { readonly balance: number }>>;
-    readonly genesis_block: { readonly coinbase_reward: number };
-  };
-  return Object.values(alloc).reduce((sum, { balance }) => sum + balance, genesis_block.coinbase_reward);
+function sayKills({ kills }: Killer): void {
+  if (kills.length === 0) return;
+  const recovered = kills.map(({ recoveredMs }) => recoveredMs);
+  const leaders = kills.filter(({ leader }) => leader).length;
+  say(
+    `${kills.length} kills (${leaders} of the leader of the moment), ` +
+      `ready again ${percentile(recovered, 50)} ms after the start (median), ${Math.max(...recovered)} ms at most`,
+  );
 }
 
-function judge(ledgers: readonly Ledger[], sent: number): boolean {
-  const [reference] = ledgers;
-  if (reference === undefined) throw new Error('there are no nodes');
-  const checks = ledgers.flatMap((ledger): [string, boolean][] => [
-    [
-      `${ledger.name}: ${ledger.roots.length} blocks with equal ids and state roots`,
-      equal(ledger.roots, reference.roots),
-    ],
-    [
-      `${ledger.name}: ${ledger.transactions.length} transactions, each once, all ${sent} sent among them`,
-      new Set(ledger.transactions).size === ledger.transactions.length && ledger.transactions.length === sent,
-    ],
-    [
-      `${ledger.name}: balances of ${ledger.balances} are the alloc of ${ledger.alloc} and rewards of ${ledger.rewards}`,
-      ledger.balances === ledger.alloc + ledger.rewards,
-    ],
-  ]);
-  for (const [what, held] of checks) console.log(`${held ? 'ok  ' : 'FAIL'} ${what}`);
-  return checks.every(([, held]) => held);
+function loadAverage(): string {
+  return loadavg()
+    .map((value) => value.toFixed(1))
+    .join(' ');
 }
 
-function equal(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((value, index) => value === b[index]);
+function say(text: string): void {
+  console.log(text);
 }

@@ -1,0 +1,105 @@
+/**
+ * Whether what a node takes grows only as its chain does. Judged on nodes that were never restarted during the run, from
+ * the end of the warm-up on, when the caches are full. Pure.
+ */
+import { median } from '../lib/statistics.js';
+import type { Check } from './ledger.js';
+import type { Sample } from './samples.js';
+
+/** Caches of what is newest (ten minutes of 200 transfers a second fill the longest) are full by then. */
+export const WARM_UP_S = 600;
+/** Less after the warm-up tells nothing. */
+const JUDGED_AT_LEAST_S = 600;
+
+const MIB = 1024 * 1024;
+const BLOCKS = 1_000;
+/**
+ * A node's own memory has no part that grows with the number of blocks. What is allowed is what garbage collection
+ * leaves uncertain in an hour.
+ */
+const ALLOWED_MIB_PER_1000_BLOCKS = 0.5;
+/** Connections come and go: callers', and those of peers that are killed and come back. */
+const ALLOWED_OPEN_FILES = 16;
+/** Bytes of the database for each transfer, late in the run against early: compaction comes in waves. */
+const ALLOWED_DISK_RATIO = 1.5;
+/** What was signed at the current height only, and the database's own log of that. */
+const ALLOWED_SIGNER_BYTES = 64 * MIB;
+
+/** @param steady names of the nodes that were not restarted */
+export function judgeGrowth(samples: readonly Sample[], steady: readonly string[]): Check[] {
+  return steady.flatMap((node) => {
+    const judged = samples.filter((sample) => sample.node === node && sample.at_s >= WARM_UP_S);
+    const first = judged[0];
+    const last = judged.at(-1);
+    if (first === undefined || last === undefined || last.at_s - first.at_s < JUDGED_AT_LEAST_S) {
+      return [
+        {
+          what: `${node}: growth is not judged in a run shorter than ${WARM_UP_S + JUDGED_AT_LEAST_S} s`,
+          held: true,
+        },
+      ];
+    }
+    return [memory(node, judged), files(node, judged), disk(node, judged), signer(node, judged)];
+  });
+}
+
+function memory(node: string, judged: readonly Sample[]): Check {
+  const perBlock = slope(judged.map(({ height, anonymous_bytes }) => [height, anonymous_bytes]));
+  const grown = (perBlock * BLOCKS) / MIB;
+  const resident = median(judged.map(({ anonymous_bytes }) => anonymous_bytes)) / MIB;
+  return {
+    what:
+      `${node}: own memory of ${resident.toFixed(0)} MiB (median) grows by ${grown.toFixed(3)} MiB ` +
+      `in 1,000 blocks, at most ${ALLOWED_MIB_PER_1000_BLOCKS}`,
+    held: grown <= ALLOWED_MIB_PER_1000_BLOCKS,
+  };
+}
+
+function files(node: string, judged: readonly Sample[]): Check {
+  const middle = (part: readonly Sample[]) => median(part.map(({ open_files }) => open_files));
+  const [early, late] = [middle(firstThird(judged)), middle(lastThird(judged))];
+  return {
+    what: `${node}: ${early} open files early, ${late} late (medians), at most ${ALLOWED_OPEN_FILES} more`,
+    held: late - early <= ALLOWED_OPEN_FILES,
+  };
+}
+
+function disk(node: string, judged: readonly Sample[]): Check {
+  const bytesEach = (part: readonly Sample[]) =>
+    slope(part.map(({ transfers, chain_bytes }) => [transfers, chain_bytes]));
+  const [early, late] = [bytesEach(firstThird(judged)), bytesEach(lastThird(judged))];
+  return {
+    what:
+      `${node}: ${Math.round(late)} bytes of disk for a further transfer late, ${Math.round(early)} early, ` +
+      `at most ${ALLOWED_DISK_RATIO} x`,
+    held: late <= early * ALLOWED_DISK_RATIO,
+  };
+}
+
+function signer(node: string, judged: readonly Sample[]): Check {
+  const most = Math.max(...judged.map(({ signer_bytes }) => signer_bytes));
+  return {
+    what: `${node}: the signer's record takes ${(most / MIB).toFixed(1)} MiB at most, of ${ALLOWED_SIGNER_BYTES / MIB}`,
+    held: most <= ALLOWED_SIGNER_BYTES,
+  };
+}
+
+function firstThird<T>(values: readonly T[]): readonly T[] {
+  return values.slice(0, Math.ceil(values.length / 3));
+}
+
+function lastThird<T>(values: readonly T[]): readonly T[] {
+  return values.slice(-Math.ceil(values.length / 3));
+}
+
+/**
+ * The trend of `points`, a y per x: the median of the slopes between all pairs (Theil and Sen), which a few outliers,
+ * as garbage collection makes them, do not move.
+ * @returns 0 if x never changes
+ */
+export function slope(points: readonly (readonly [x: number, y: number])[]): number {
+  const slopes = points.flatMap(([x1, y1], i) =>
+    points.slice(i + 1).flatMap(([x2, y2]) => (x2 === x1 ? [] : [(y2 - y1) / (x2 - x1)])),
+  );
+  return slopes.length === 0 ? 0 : median(slopes);
+}
