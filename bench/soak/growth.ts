@@ -14,10 +14,10 @@ const JUDGED_AT_LEAST_S = 600;
 const MIB = 1024 * 1024;
 const BLOCKS = 1_000;
 /**
- * A node's own memory has no part that grows with the number of blocks. What is allowed is what garbage collection
- * leaves uncertain in an hour.
+ * A node's own memory has no part that grows with the chain. What is allowed is what garbage collection leaves uncertain,
+ * a fraction of the least that JavaScript can keep of a transaction: its id as the key of a map takes above 100 bytes.
  */
-const ALLOWED_MIB_PER_1000_BLOCKS = 0.5;
+const ALLOWED_BYTES_PER_TRANSFER = 32;
 /** Connections come and go: callers', and those of peers that are killed and come back. */
 const ALLOWED_OPEN_FILES = 16;
 /** Bytes of the database for each transfer, late in the run against early: compaction comes in waves. */
@@ -44,14 +44,15 @@ export function judgeGrowth(samples: readonly Sample[], steady: readonly string[
 }
 
 function memory(node: string, judged: readonly Sample[]): Check {
+  const own = judged.map(({ anonymous_bytes }) => anonymous_bytes);
+  const perTransfer = slope(judged.map(({ transfers, anonymous_bytes }) => [transfers, anonymous_bytes]));
   const perBlock = slope(judged.map(({ height, anonymous_bytes }) => [height, anonymous_bytes]));
-  const grown = (perBlock * BLOCKS) / MIB;
-  const resident = median(judged.map(({ anonymous_bytes }) => anonymous_bytes)) / MIB;
   return {
     what:
-      `${node}: own memory of ${resident.toFixed(0)} MiB (median) grows by ${grown.toFixed(3)} MiB ` +
-      `in 1,000 blocks, at most ${ALLOWED_MIB_PER_1000_BLOCKS}`,
-    held: grown <= ALLOWED_MIB_PER_1000_BLOCKS,
+      `${node}: own memory of ${(median(own) / MIB).toFixed(0)} MiB (median; most ${(Math.max(...own) / MIB).toFixed(0)}) ` +
+      `grows by ${perTransfer.toFixed(1)} bytes a transfer, at most ${ALLOWED_BYTES_PER_TRANSFER} ` +
+      `(${((perBlock * BLOCKS) / MIB).toFixed(2)} MiB in ${BLOCKS} blocks)`,
+    held: perTransfer <= ALLOWED_BYTES_PER_TRANSFER,
   };
 }
 
