@@ -9,12 +9,32 @@ import { type Result, resultOf, tableOf, writeResults } from './lib/report.js';
 import type { Row, Settings } from './lib/row.js';
 import { median } from './lib/statistics.js';
 import { accountsRow } from './rows/accounts.js';
+import { blocksRow } from './rows/blocks.js';
+import { diskRow } from './rows/disk.js';
+import { httpRow } from './rows/http.js';
 import { importRow } from './rows/import.js';
 import { latencyRow } from './rows/latency.js';
-import { networkRow } from './rows/network.js';
+import { loadedRow } from './rows/loaded.js';
+import { memoryRow } from './rows/memory.js';
+import { networkRow, singleRow } from './rows/network.js';
+import { powRow } from './rows/pow.js';
+import { startRow } from './rows/start.js';
 import { verifiesPerSecond, verifyFigure } from './rows/verify.js';
 
-const ROWS: readonly Row[] = [networkRow, latencyRow, importRow, accountsRow];
+const ROWS: readonly Row[] = [
+  importRow,
+  networkRow,
+  singleRow,
+  latencyRow,
+  loadedRow,
+  accountsRow,
+  startRow,
+  memoryRow,
+  diskRow,
+  httpRow,
+  powRow,
+  blocksRow,
+];
 const NAMES = ['verify', ...ROWS.map(({ name }) => name)];
 
 const { values } = parseArgs({
@@ -35,23 +55,30 @@ if (values.profile !== undefined) {
   process.env.NODE_OPTIONS = `--import=${new URL('./lib/profiler.js', import.meta.url).href}`;
 }
 
-const settings: Settings = { quick: values.quick, say: (text) => console.error(text) };
-const rows = ROWS.filter(({ name }) => values.only.length === 0 || values.only.includes(name));
+const wanted = new Set(values.only.length === 0 ? NAMES : values.only);
+for (const { name, needs = [] } of ROWS) if (wanted.has(name)) for (const needed of needs) wanted.add(needed);
+
 const startedMs = performance.now();
 const results: Result[] = [];
+const earlier = new Map<string, number>();
+const settings: Settings = { quick: values.quick, say: (text) => console.error(text), earlier };
 const limits = await verifiesPerSecond(settings);
 let before = median(limits);
-for (const row of rows) {
+for (const row of ROWS.filter(({ name }) => wanted.has(name))) {
   settings.say(`${row.name} …`);
   const figures = await row.run(settings);
   // L drifts with whatever else the machine does: a row is held against what it was before and after it.
   const after = await verifiesPerSecond({ ...settings, quick: true });
   const around = (before + median(after)) / 2;
-  results.push(...figures.map((figure) => resultOf(figure, around)));
+  for (const figure of figures) {
+    results.push(resultOf(figure, around));
+    earlier.set(figure.name, median(figure.runs));
+  }
   limits.push(...after);
   before = median(after);
 }
 results.unshift(resultOf(verifyFigure(limits), median(limits)));
+const seconds = Math.round((performance.now() - startedMs) / 1000);
 console.log(`\n${tableOf(results)}`);
-console.log(`${Math.round((performance.now() - startedMs) / 1000)} s; results in`);
-console.log(await writeResults(results, process.argv.slice(2).join(' ')));
+console.log(`${seconds} s; results in`);
+console.log(await writeResults(results, process.argv.slice(2).join(' '), seconds));

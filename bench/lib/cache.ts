@@ -1,10 +1,10 @@
 /**
- * What is dear to make and the same in every run, kept in `.cache/bench` of the repository: keys and signed transfers.
- * The databases of a run lie there too, as they must be on a real disk (the system's temporary directory may be memory).
- * Deleting the folder costs only time.
+ * What is dear to make and the same in every run, kept in `.cache/bench` of the repository: keys, signed transfers and
+ * long chains. The databases of a run lie there too, as they must be on a real disk (the system's temporary directory
+ * may be memory). Deleting the folder costs only time.
  */
-import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { access, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { decode, encode } from '../../src/protocol/encoding.js';
 
@@ -13,6 +13,9 @@ const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const CACHE = join(ROOT, '.cache', 'bench');
 
 export const ACCOUNTS_PATH = join(CACHE, 'accounts');
+/** The addresses of the accounts in the order in which they are used. */
+export const ORDER_PATH = join(CACHE, 'accounts.json');
+export const CHAINS_PATH = join(CACHE, 'chains');
 export const RESULTS_PATH = join(ROOT, 'bench', 'results');
 
 /** Byte strings as they were stored under `name`, or, where nothing is, as `make` gives them. */
@@ -27,11 +30,15 @@ export async function cachedBytes(
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
   const made = await make();
-  await mkdir(CACHE, { recursive: true });
-  // Whole or not at all: a run may be interrupted.
-  await writeFile(`${path}.new`, encode(made));
-  await rename(`${path}.new`, path);
+  await writeWhole(path, encode(made));
   return made;
+}
+
+/** Whole or not at all: a run may be interrupted. */
+export async function writeWhole(path: string, content: string | Uint8Array): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(`${path}.new`, content);
+  await rename(`${path}.new`, path);
 }
 
 /** Lends an empty directory on the repository's disk. */
@@ -42,5 +49,15 @@ export async function withDirectory<T>(use: (directory: string) => Promise<T>): 
     return await use(directory);
   } finally {
     await rm(directory, { recursive: true, force: true });
+  }
+}
+
+export async function exists(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return false;
   }
 }

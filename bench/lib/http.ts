@@ -8,7 +8,12 @@ const agent = new Agent({ keepAlive: true, noDelay: true });
  * @param body sent as it is, if given, with POST
  * @throws Error for an answer that is no success
  */
-export function ask<T>(url: string, body?: string): Promise<T> {
+export async function ask<T>(url: string, body?: string): Promise<T> {
+  return JSON.parse(await askText(url, body)) as T;
+}
+
+/** As `ask`, the text that is answered. */
+export function askText(url: string, body?: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const headers = body === undefined ? {} : { 'content-type': 'application/json' };
     const asked = request(url, { agent, method: body === undefined ? 'GET' : 'POST', headers }, (answer) => {
@@ -20,7 +25,7 @@ export function ask<T>(url: string, body?: string): Promise<T> {
         const { statusCode = 0 } = answer;
         if (statusCode < 200 || statusCode > 299)
           reject(new Error(`${url} answers ${statusCode}: ${text.slice(0, 500)}`));
-        else resolve(JSON.parse(text) as T);
+        else resolve(text);
       });
     });
     asked.on('error', reject);

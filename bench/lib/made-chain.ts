@@ -3,6 +3,7 @@ import { signerOf } from '../../src/keys/signer.js';
 import { rulesOf } from '../../src/ledger/rules.js';
 import { Chain, type Draft } from '../../src/node/chain.js';
 import { inlineWorker } from '../../src/node/inline-worker.js';
+import { openChain } from '../../src/node/open-stores.js';
 import { SignatureCache } from '../../src/node/signature-cache.js';
 import type { Store } from '../../src/ports/store.js';
 import {
@@ -17,32 +18,16 @@ import {
 } from '../../src/protocol/block.js';
 import { type Address, fromHex } from '../../src/protocol/bytes.js';
 import { type Certificate, encodeCertificate } from '../../src/protocol/certificate.js';
-import { authoritiesOf, type Genesis } from '../../src/protocol/genesis.js';
-import type { Account } from '../../src/protocol/state.js';
-import { StateTree } from '../../src/protocol/state-tree.js';
+import type { Genesis } from '../../src/protocol/genesis.js';
 import { decodeTransaction, type Transaction } from '../../src/protocol/transaction.js';
 import { PRECOMMIT, voteBytes } from '../../src/protocol/vote.js';
-import { ChainStore } from '../../src/storage/chain-store.js';
 import type { World } from './world.js';
 
-/** A chain on `store`, begun with genesis and, beside what that founds, `further` accounts. */
-export async function beginChain(
-  store: Store,
-  { config, block, accounts, supply }: Genesis,
-  further: ReadonlyMap<Address, Account> = new Map(),
-): Promise<Chain> {
-  const changes = new Map([...accounts, ...further]);
-  const chainStore = await ChainStore.initialise(store, { block, changes, supply });
+/** The chain on `store`; begun with genesis if there is none. */
+export async function beginChain(store: Store, { config, block }: Genesis): Promise<Chain> {
+  const opened = await openChain(store, block.wire);
   return new Chain(
-    {
-      rules: rulesOf(config, block.id),
-      authorities: authoritiesOf(config),
-      store: chainStore,
-      tree: StateTree.build(changes),
-      worker: inlineWorker(),
-      verified: new SignatureCache(),
-      head: block,
-    },
+    { ...opened, rules: rulesOf(config, block.id), worker: inlineWorker(), verified: new SignatureCache() },
     () => {},
   );
 }
@@ -66,41 +51,42 @@ export function headerOf(chain: Chain, draft: Draft, coinbase: Address): Header 
 /** Adds blocks of `perBlock` transfers each, sealed and certified as consensus would have left them. */
 export async function extendChain(
   chain: Chain,
-  { validators, genesis }: World,
+  world: World,
   wires: readonly Uint8Array[],
   perBlock: number,
 ): Promise<void> {
-  const genesisId = fromHex(genesis.block.id);
-  const [miner] = validators;
-  if (miner === undefined) throw new Error('a network without a validator');
-  for (let at = 0; at < wires.length; at += perBlock) {
-    const transactions = wires.slice(at, at + perBlock).map((wire) => decodeTransaction(wire, genesisId));
-    const block = await addBlock(chain, transactions, miner.address, (id) =>
-      signerOf(miner).sign(sealBytes(id, genesisId)),
-    );
-    await chain.commit(block, await certificateOf(chain, block, validators, genesisId));
-  }
+  for (let at = 0; at < wires.length; at += perBlock)
+    await addBlock(chain, world, wires.slice(at, at + perBlock));
 }
 
-async function addBlock(
+/** Adds one block with these transfers, checked whole: signatures, seal, execution, roots. */
+export async function addBlock(chain: Chain, world: World, wires: readonly Uint8Array[]): Promise<void> {
+  const genesisId = fromHex(world.genesis.block.id);
+  const transactions = wires.map((wire) => decodeTransaction(wire, genesisId));
+  const block = await sealedBlock(chain, world, transactions, genesisId);
+  await chain.commit(block, await certificateOf(chain, block, world, genesisId));
+}
+
+async function sealedBlock(
   chain: Chain,
+  { validators: [miner] }: World,
   transactions: readonly Transaction[],
-  coinbase: Address,
-  seal: (id: string) => Promise<Uint8Array>,
+  genesisId: Uint8Array,
 ): Promise<Block> {
-  const draft = chain.draft(transactions, coinbase, MAX_BLOCK_BYTES);
+  if (miner === undefined) throw new Error('a network without a validator');
+  const draft = chain.draft(transactions, miner.address, MAX_BLOCK_BYTES);
+  const header = headerOf(chain, draft, miner.address);
+  draft.update.discard();
   if (draft.transactions.length !== transactions.length)
     throw new Error(`a block takes ${draft.transactions.length} of ${transactions.length} transfers`);
-  const header = headerOf(chain, draft, coinbase);
-  const block = assembleBlock(header, 0, await seal(blockIdOf(0, miningHashOf(header))), transactions);
-  chain.adopt(block, draft);
-  return block;
+  const seal = await signerOf(miner).sign(sealBytes(blockIdOf(0, miningHashOf(header)), genesisId));
+  return assembleBlock(header, 0, seal, transactions);
 }
 
 async function certificateOf(
   chain: Chain,
   { header, id }: Block,
-  validators: World['validators'],
+  { validators }: World,
   genesisId: Uint8Array,
 ): Promise<Certificate> {
   const { authorities } = chain;
@@ -112,5 +98,6 @@ async function certificateOf(
       signature: await signerOf(voter).sign(message),
     })),
   );
+  signatures.sort((a, b) => a.authority - b.authority);
   return encodeCertificate(0, signatures);
 }

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { RESULTS_PATH } from './cache.js';
-import type { Figure } from './row.js';
+import type { Bound, Figure } from './row.js';
 import { median } from './statistics.js';
 
 export interface Result {
@@ -15,20 +15,23 @@ export interface Result {
   readonly limit: string | null;
   /** The value divided by the limit. */
   readonly ratio: number | null;
-  readonly goal: string | null;
+  readonly least: Bound | null;
+  readonly goal: Bound | null;
+  /** Whether the least is reached; null if there is none. */
   readonly verdict: 'ok' | 'below' | null;
+  readonly goalReached: boolean | null;
+  /** The system's load average of a minute when it was measured: far above the cores, somebody else was at work. */
+  readonly loadAverage: number;
 }
 
 /** @param verifiesPerSecond L, as measured around the figure */
 export function resultOf(figure: Figure, verifiesPerSecond: number): Result {
-  const { name, what, unit, runs, limit, goal } = figure;
+  const { name, what, unit, runs, limit, least = null, goal = null } = figure;
   const value = median(runs);
   const limitValue =
     limit === undefined ? undefined : 'value' in limit ? limit.value : limit.partOfL * verifiesPerSecond;
   const ratio = limitValue === undefined ? null : value / limitValue;
-  const judged = ratio ?? value;
-  const reached =
-    goal === undefined ? null : 'atLeast' in goal ? judged >= goal.atLeast : judged <= goal.atMost;
+  const judged = figure.judged === 'value' ? value : (ratio ?? value);
   return {
     name,
     what,
@@ -37,25 +40,29 @@ export function resultOf(figure: Figure, verifiesPerSecond: number): Result {
     runs,
     limit: limit?.name ?? null,
     ratio,
-    goal: goal === undefined ? null : 'atLeast' in goal ? `>= ${goal.atLeast}` : `<= ${goal.atMost}`,
-    verdict: reached === null ? null : reached ? 'ok' : 'below',
+    least,
+    goal,
+    verdict: least === null ? null : reaches(judged, least) ? 'ok' : 'below',
+    goalReached: goal === null ? null : reaches(judged, goal),
+    loadAverage: loadavg()[0] ?? 0,
   };
 }
 
 export function tableOf(results: readonly Result[]): string {
-  const rows = results.map(({ name, value, unit, runs, ratio, limit, goal, verdict }) => [
+  const rows = results.map(({ name, value, unit, runs, ratio, limit, least, goal, verdict, goalReached }) => [
     name,
     rounded(value),
     unit,
     runs.length > 1 ? `${rounded(Math.min(...runs))} - ${rounded(Math.max(...runs))}` : '',
     ratio === null ? '' : `${rounded(ratio)} x ${limit}`,
-    goal ?? '',
+    least === null ? '' : shown(least),
     verdict ?? '',
+    goal === null ? '' : shown(goal),
+    goalReached === null ? '' : goalReached ? 'reached' : 'not yet',
   ]);
-  const table = [['name', 'median', 'unit', 'of all runs', 'ratio', 'goal', ''], ...rows];
-  const widths = (table[0] ?? []).map((_, column) =>
-    Math.max(...table.map((row) => row[column]?.length ?? 0)),
-  );
+  const heads = ['name', 'median', 'unit', 'of all runs', 'ratio', 'at least', '', 'goal', ''];
+  const table = [heads, ...rows];
+  const widths = heads.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
   const lines = table.map((row) =>
     row
       .map((cell, column) => cell.padEnd(widths[column] ?? 0))
@@ -67,15 +74,25 @@ export function tableOf(results: readonly Result[]): string {
 }
 
 /** Writes the results with what they were measured on; returns the file's path. */
-export async function writeResults(results: readonly Result[], command: string): Promise<string> {
+export async function writeResults(
+  results: readonly Result[],
+  command: string,
+  seconds: number,
+): Promise<string> {
   await mkdir(RESULTS_PATH, { recursive: true });
   const at = new Date().toISOString();
   const path = join(RESULTS_PATH, `${at.replaceAll(':', '-')}.json`);
   const machine = { node: process.version, cores: availableParallelism(), cpu: cpus()[0]?.model ?? '' };
-  // Our own processes count too; far above twice the cores, somebody else was at work.
-  const [loadAverage] = loadavg();
-  await writeFile(path, `${JSON.stringify({ at, command, machine, loadAverage, results }, null, 2)}\n`);
+  await writeFile(path, `${JSON.stringify({ at, command, seconds, machine, results }, null, 2)}\n`);
   return path;
+}
+
+function reaches(value: number, bound: Bound): boolean {
+  return 'atLeast' in bound ? value >= bound.atLeast : value <= bound.atMost;
+}
+
+function shown(bound: Bound): string {
+  return 'atLeast' in bound ? `>= ${bound.atLeast}` : `<= ${bound.atMost}`;
 }
 
 /** Three significant digits: no run is better than that. */

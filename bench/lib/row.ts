@@ -4,7 +4,12 @@ export interface Settings {
   /** A smoke run: everything once and short, so that its figures say only that the rows work. */
   readonly quick: boolean;
   readonly say: (text: string) => void;
+  /** What rows before this one measured: the medians of their figures, by name. */
+  readonly earlier: ReadonlyMap<string, number>;
 }
+
+/** What is to be reached. */
+export type Bound = { readonly atLeast: number } | { readonly atMost: number };
 
 export interface Figure {
   readonly name: string;
@@ -17,11 +22,17 @@ export interface Figure {
   readonly limit?:
     | { readonly name: string; readonly partOfL: number }
     | { readonly name: string; readonly value: number };
-  /** In units of the limit, or without one of the figure itself. */
-  readonly goal?: { readonly atLeast: number } | { readonly atMost: number };
+  /** What the bounds are in: units of the limit where there is one, unless told that it is the figure's own unit. */
+  readonly judged?: 'ratio' | 'value';
+  /** What must be reached: whatever is short of it is `below`. */
+  readonly least?: Bound;
+  /** What is aimed at. */
+  readonly goal?: Bound;
 }
 
 export interface Row {
   readonly name: string;
+  /** Rows whose figures it needs: they run before it, also where only this one is asked for. */
+  readonly needs?: readonly string[];
   run(settings: Settings): Promise<readonly Figure[]>;
 }

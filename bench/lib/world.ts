@@ -1,4 +1,4 @@
-/** The network that the rows measure: whose it is, its genesis, and who sends. */
+/** The networks that the rows measure: whose they are, their genesis, and who sends. */
 import type { Account } from '../../src/keys/account.js';
 import { toBase64 } from '../../src/protocol/bytes.js';
 import { type Genesis, genesisBlock, parseGenesis } from '../../src/protocol/genesis.js';
@@ -7,6 +7,10 @@ import { benchAccounts } from './accounts.js';
 export const VALIDATORS = 4;
 /** The nodes that follow: one that has the chain, one that fetches it. */
 const FOLLOWERS = 2;
+/** They send one transfer at a time, beside the senders that make the load. */
+const PROBES = 4;
+/** They give a coin to each of a million addresses. */
+const MAKERS = 4;
 const BALANCE = 1_000_000_000_000;
 /** Fixed, so that the same keys give the same genesis and signed transfers can be kept. */
 const GENESIS_TIME_MS = 1_735_689_600_000;
@@ -16,6 +20,8 @@ export interface World {
   /** In the order of the authority set. */
   readonly validators: readonly Account[];
   readonly followers: readonly Account[];
+  readonly probes: readonly Account[];
+  readonly makers: readonly Account[];
   readonly senders: readonly Account[];
 }
 
@@ -30,17 +36,34 @@ export const BUSY: Pace = { minBound: 500, intervalS: 1 };
 /** For latency: a block as soon as there is a transaction, and none without. */
 export const QUIET: Pace = { minBound: 1, intervalS: 3_600 };
 
-/** Four authorities, no proof of work. */
-export async function benchWorld(senderCount: number, { minBound, intervalS }: Pace): Promise<World> {
-  const accounts = await benchAccounts(VALIDATORS + FOLLOWERS + senderCount);
-  const validators = accounts.slice(0, VALIDATORS);
-  const senders = accounts.slice(VALIDATORS + FOLLOWERS);
+/** Four authorities or as many as said, no proof of work. */
+export async function benchWorld(
+  senderCount: number,
+  { minBound, intervalS }: Pace,
+  validatorCount = VALIDATORS,
+  say: (text: string) => void = () => {},
+): Promise<World> {
+  const accounts = await benchAccounts(VALIDATORS + FOLLOWERS + PROBES + MAKERS + senderCount, say);
+  let taken = 0;
+  const take = (count: number) => {
+    taken += count;
+    return accounts.slice(taken - count, taken);
+  };
+  const validators = take(VALIDATORS)
+    .slice(0, validatorCount)
+    .sort((a, b) => (a.address < b.address ? -1 : 1));
+  const followers = take(FOLLOWERS);
+  const probes = take(PROBES);
+  const makers = take(MAKERS);
+  const senders = take(senderCount);
   const { config } = parseGenesis(
     JSON.stringify({
       network_id: 1,
       time: GENESIS_TIME_MS,
       miners: validators.map(({ address, publicKey }) => ({ address, public_key: toBase64(publicKey) })),
-      alloc: Object.fromEntries(senders.map(({ address }) => [address, { balance: BALANCE }])),
+      alloc: Object.fromEntries(
+        [...probes, ...makers, ...senders].map(({ address }) => [address, { balance: BALANCE }]),
+      ),
       block_mining: {
         interval: intervalS,
         min_bound: minBound,
@@ -51,10 +74,5 @@ export async function benchWorld(senderCount: number, { minBound, intervalS }: P
       genesis_block: { difficulty: 0 },
     }),
   );
-  return {
-    genesis: genesisBlock(config),
-    validators,
-    followers: accounts.slice(VALIDATORS, VALIDATORS + FOLLOWERS),
-    senders,
-  };
+  return { genesis: genesisBlock(config), validators, followers, probes, makers, senders };
 }

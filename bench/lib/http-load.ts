@@ -1,0 +1,83 @@
+/**
+ * A process that asks one URL over and over, on many kept connections with one request each at a time, and counts the
+ * answers. Raw sockets: an HTTP client would cost more than the servers that are measured. Each connection comes from an
+ * address of its own (127.0.0.2 and so on, which Linux takes for this machine), as a node lets no single one have all.
+ */
+import { connect, type Socket } from 'node:net';
+
+export interface HttpLoadJob {
+  readonly port: number;
+  readonly path: string;
+  readonly connections: number;
+  readonly durationMs: number;
+}
+
+export interface HttpLoadAnswer {
+  readonly perSecond?: number;
+  readonly error?: string;
+}
+
+const HEAD_END = Buffer.from('\r\n\r\n');
+const GREETING = 'HTTP/1.1 200 ';
+
+process.on('message', (job: HttpLoadJob) => {
+  measure(job).then(
+    (perSecond) => process.send?.({ perSecond } satisfies HttpLoadAnswer),
+    (error: Error) => process.send?.({ error: error.message } satisfies HttpLoadAnswer),
+  );
+});
+
+async function measure({ port, path, connections, durationMs }: HttpLoadJob): Promise<number> {
+  const request = Buffer.from(`GET ${path} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\n\r\n`);
+  const startMs = performance.now();
+  let answers = 0;
+  const over = () => performance.now() - startMs >= durationMs;
+  await Promise.all(
+    Array.from({ length: connections }, async (_, i) => {
+      const socket = connect({
+        port,
+        host: '127.0.0.1',
+        localAddress: `127.0.0.${2 + (i % 250)}`,
+        noDelay: true,
+      });
+      try {
+        await askUntil(socket, request, () => {
+          answers++;
+          return over();
+        });
+      } finally {
+        socket.destroy();
+      }
+    }),
+  );
+  return (answers * 1_000) / (performance.now() - startMs);
+}
+
+/** Asks again after each whole answer, until `answered` says that it is enough. */
+function askUntil(socket: Socket, request: Buffer, answered: () => boolean): Promise<void> {
+  return new Promise((resolve, reject) => {
+    /** Bytes of the present answer that are still to come; 0 before its head. */
+    let missing = 0;
+    socket.on('error', reject);
+    socket.on('close', () => reject(new Error('the server closed a connection')));
+    socket.on('data', (chunk) => {
+      missing = missing > 0 ? missing - chunk.length : bytesOf(chunk, reject) - chunk.length;
+      if (missing > 0) return;
+      if (answered()) resolve();
+      else socket.write(request);
+    });
+    socket.write(request);
+  });
+}
+
+/** The length of the whole answer that begins with `chunk`. */
+function bytesOf(chunk: Buffer, fail: (error: Error) => void): number {
+  const headBytes = chunk.indexOf(HEAD_END) + HEAD_END.length;
+  const head = chunk.toString('latin1', 0, headBytes);
+  const length = /content-length: (\d+)/i.exec(head)?.[1];
+  if (!head.startsWith(GREETING) || length === undefined) {
+    fail(new Error(`an answer that is none: ${head.slice(0, 200)}`));
+    return 0;
+  }
+  return headBytes + Number(length);
+}

@@ -1,0 +1,81 @@
+/**
+ * What a transfer takes up on disk, all indexes and the history of accounts included, beside its wire form: of a chain
+ * that a node made under load, as it leaves it when it stops, and once LevelDB has compacted all of it.
+ */
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ClassicLevel } from 'classic-level';
+import { chainDirectory } from '../../src/storage/data-directory.js';
+import { withDirectory } from '../lib/cache.js';
+import { Load, shareOut } from '../lib/load.js';
+import type { Row, Settings } from '../lib/row.js';
+import { withValidators } from '../lib/throughput.js';
+import { signedTransfers } from '../lib/transfers.js';
+import { BUSY, benchWorld } from '../lib/world.js';
+
+const PLANS = {
+  full: { senders: 1_000, underWay: 6_000, transfers: 200_000 },
+  quick: { senders: 20, underWay: 2_000, transfers: 6_000 },
+};
+
+export const diskRow: Row = {
+  name: 'disk',
+  async run({ quick, say }: Settings) {
+    const plan = quick ? PLANS.quick : PLANS.full;
+    const world = await benchWorld(plan.senders, BUSY, 1, say);
+    const [validator] = world.validators;
+    if (validator === undefined) throw new Error('a node is needed');
+    const wires = await signedTransfers(world, plan.transfers, say);
+    const wireBytes = wires.reduce((sum, { length }) => sum + length, 0) / wires.length;
+    const { left, compacted, blocks } = await withDirectory(async (directory) => {
+      const height = await withValidators(directory, world, async ({ nodes }, count) => {
+        const load = new Load(nodes, shareOut(wires, plan.senders, 1));
+        await load.keepUnderWay(plan.underWay, count);
+        while (count.transactions < load.submitted) await count.next();
+        return count.height;
+      });
+      const path = chainDirectory(directory, validator.address);
+      const left = await sizeOf(path);
+      await compact(path);
+      return { left, compacted: await sizeOf(path), blocks: height };
+    });
+    const what = `bytes on disk for each of ${wires.length} transfers in ${blocks} blocks of one validator, ${plan.senders} senders`;
+    const limit = { name: 'wire form', value: wireBytes };
+    return [
+      {
+        name: 'disk',
+        what: `${what}, as the node left them`,
+        unit: 'B',
+        runs: [left / wires.length],
+        limit,
+        least: { atMost: 2 },
+        goal: { atMost: 1.4 },
+      },
+      {
+        name: 'disk compacted',
+        what: `the same, compacted`,
+        unit: 'B',
+        runs: [compacted / wires.length],
+        limit,
+      },
+    ];
+  },
+};
+
+/** Bytes of all files of a database. */
+async function sizeOf(directory: string): Promise<number> {
+  const sizes = await Promise.all(
+    (await readdir(directory)).map(async (name) => (await stat(join(directory, name))).size),
+  );
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+async function compact(directory: string): Promise<void> {
+  const level = new ClassicLevel<Uint8Array, Uint8Array>(directory, {
+    keyEncoding: 'view',
+    valueEncoding: 'view',
+  });
+  await level.open();
+  await level.compactRange(Uint8Array.of(0), Uint8Array.of(255));
+  await level.close();
+}

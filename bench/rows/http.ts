@@ -1,0 +1,49 @@
+/** How many requests a second a node answers, beside a bare fastify on the same machine that returns the same bytes. */
+import { withDirectory } from '../lib/cache.js';
+import { httpRates } from '../lib/http-rates.js';
+import { makeChain } from '../lib/kept-chain.js';
+import { withNode } from '../lib/one-node.js';
+import type { Figure, Row, Settings } from '../lib/row.js';
+import { median } from '../lib/statistics.js';
+import { signedTransfers } from '../lib/transfers.js';
+import { BUSY, benchWorld } from '../lib/world.js';
+
+const PLANS = {
+  full: { rounds: 7, durationMs: 1_000 },
+  quick: { rounds: 1, durationMs: 200 },
+};
+const SENDERS = 20;
+const BLOCKS = 10;
+const PER_BLOCK = 100;
+
+export const httpRow: Row = {
+  name: 'http',
+  async run({ quick, say }: Settings) {
+    const { rounds, durationMs } = quick ? PLANS.quick : PLANS.full;
+    const world = await benchWorld(SENDERS, BUSY, 1, say);
+    const [follower] = world.followers;
+    const [sender] = world.senders;
+    if (follower === undefined || sender === undefined) throw new Error('a node and an account are needed');
+    const wires = await signedTransfers(world, BLOCKS * PER_BLOCK);
+    return withDirectory(async (directory) => {
+      const chain = await makeChain(directory, world, wires, PER_BLOCK);
+      const paths = ['/status', `/account/${sender.address}`, `/blk/${chain.height - 1}`];
+      return withNode(world, chain, follower, async ({ node }) => {
+        const rates = await httpRates(node.http, paths, rounds, durationMs);
+        return rates.map(({ path, bytes, node, bare }, i): Figure => {
+          const name = ['http /status', 'http /account', 'http /blk'][i] ?? path;
+          say(`  ${name}: ${Math.round(median(node))}/s, bare ${Math.round(median(bare))}/s`);
+          return {
+            name,
+            what: `GET ${path.replace(sender.address, '{a}')} (${bytes} bytes), requests a second of one node`,
+            unit: '/s',
+            runs: node,
+            limit: { name: 'bare fastify', value: median(bare) },
+            least: { atLeast: 0.5 },
+            goal: { atLeast: 0.7 },
+          };
+        });
+      });
+    });
+  },
+};
