@@ -23,11 +23,13 @@ export interface Opened extends OpenedChain {
 
 /**
  * Opens the chain, or begins it with genesis, and rebuilds the state tree from its accounts.
- * @throws StorageError for a chain that is damaged or of another genesis
+ * @throws StorageError for a chain that is damaged or of another genesis, or a signer's record that is damaged
  */
 export async function openStores(ports: NodePorts, genesisBlock: Uint8Array): Promise<Opened> {
   const opened = await openChain(ports.chain, genesisBlock);
-  return { ...opened, record: SignerRecordStore.open(ports.signerRecord) };
+  const record = SignerRecordStore.open(ports.signerRecord);
+  await record.assertWhole();
+  return { ...opened, record };
 }
 
 /** As `openStores`, for the chain's database alone. */

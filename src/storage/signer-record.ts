@@ -3,7 +3,7 @@
  * kept"). It lives in a store of its own, outlives a reset of the chain, and is never part of a backup: two copies of it
  * are two nodes that sign different things.
  */
-import type { Store, StoreOperation } from '../ports/store.js';
+import type { KeyRange, Store, StoreOperation } from '../ports/store.js';
 import { fromHex, type Hash } from '../protocol/bytes.js';
 import { encode, type Value } from '../protocol/encoding.js';
 import { ProtocolError } from '../protocol/errors.js';
@@ -27,6 +27,8 @@ export interface StoredSignerState {
 const STATE_KEY = Uint8Array.of(1);
 const MESSAGE_PREFIX = 2;
 const RECORD_VERSION = 1;
+/** No key is as long as this one. */
+const EVERYTHING: KeyRange = { from: new Uint8Array(0), to: new Uint8Array(16).fill(0xff), limit: 1 };
 
 export class SignerRecordStore {
   readonly #store: Store;
@@ -42,10 +44,25 @@ export class SignerRecordStore {
 
   /** @throws StorageError DAMAGED, NEWER_FORMAT: nothing may be signed then */
   static open(store: Store): SignerRecordStore {
-    const bytes = store.get(STATE_KEY);
+    const bytes = readable('its state', () => store.get(STATE_KEY));
     if (bytes === undefined) return new SignerRecordStore(store, null, 0);
     const { state, count } = readable('its state', () => decodeState(bytes));
     return new SignerRecordStore(store, state, count);
+  }
+
+  /**
+   * A flipped bit in its key hides the state: a store in which anything was written is not one of a key that never signed.
+   * @throws StorageError DAMAGED
+   */
+  async assertWhole(): Promise<void> {
+    if (this.#state !== null) return;
+    let written = false;
+    try {
+      for await (const _ of this.#store.entries(EVERYTHING)) written = true;
+    } catch (error) {
+      throw damageOf('its state', error);
+    }
+    if (written) throw recordDamaged('its state is missing');
   }
 
   /** Null if this key never signed anything on this network through this record. */
@@ -58,9 +75,10 @@ export class SignerRecordStore {
     const messages: StoredMessage[] = [];
     const height = this.#state?.height ?? 0;
     for (let index = 0; index < this.#count; index++) {
-      const bytes = this.#store.get(messageKey(height, index));
-      if (bytes === undefined) throw recordDamaged(`message ${index} of height ${height} is missing`);
-      messages.push(readable(`message ${index} of height ${height}`, () => decodeMessage(bytes)));
+      const what = `message ${index} of height ${height}`;
+      const bytes = readable(what, () => this.#store.get(messageKey(height, index)));
+      if (bytes === undefined) throw recordDamaged(`${what} is missing`);
+      messages.push(readable(what, () => decodeMessage(bytes)));
     }
     return messages;
   }
@@ -135,13 +153,20 @@ function decodeMessage(bytes: Uint8Array): StoredMessage {
   return { kind: fields.integer('kind', 2), wire: fields.bytes('wire') };
 }
 
-function readable<T>(what: string, decode: () => T): T {
+function readable<T>(what: string, read: () => T): T {
   try {
-    return decode();
+    return read();
   } catch (error) {
-    if (!(error instanceof ProtocolError)) throw error;
-    throw recordDamaged(`${what} is not readable (${error.message})`, error);
+    throw damageOf(what, error);
   }
+}
+
+/** What the store says of a damaged entry is advice for a chain. */
+function damageOf(what: string, error: unknown): unknown {
+  if (error instanceof ProtocolError)
+    return recordDamaged(`${what} is not readable (${error.message})`, error);
+  if (error instanceof StorageError && error.code === 'DAMAGED') return recordDamaged(error.why, error);
+  return error;
 }
 
 /** Not what is said of a chain: a record is neither restored from an old copy nor synced from peers. */

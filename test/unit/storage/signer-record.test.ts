@@ -1,10 +1,17 @@
 import { describe, expect, it } from 'vitest';
+import { damaged } from '../../../src/storage/errors.js';
 import { MemoryStore } from '../../../src/storage/memory-store.js';
 import { SignerRecordStore } from '../../../src/storage/signer-record.js';
 
 const message = (kind: number, text: string) => ({ kind, wire: Buffer.from(text) });
 const texts = (store: SignerRecordStore) =>
   store.messages().map(({ kind, wire }) => [kind, Buffer.from(wire).toString()]);
+async function readAll(store: MemoryStore) {
+  const record = SignerRecordStore.open(store);
+  await record.assertWhole();
+  return record.messages();
+}
+
 const BLOCK = 'ab'.repeat(32);
 
 describe("the signer's record", () => {
@@ -98,5 +105,32 @@ describe("the signer's record", () => {
       );
       expect(() => SignerRecordStore.open(damaged).messages()).toThrow(/^the signer's record is damaged: /);
     }
+  });
+
+  it('says that it is damaged when a flipped bit hid the key of any entry', async () => {
+    const store = new MemoryStore();
+    const state = { height: 5, slot: 1, locked: null, valid: null };
+    await SignerRecordStore.open(store).persist(state, [message(1, 'prevote')]);
+    const everything = { from: Buffer.of(), to: Buffer.of(255) };
+    for await (const [key, value] of store.entries(everything)) {
+      const damaged = new MemoryStore();
+      for await (const [k, v] of store.entries(everything))
+        if (!k.every((byte, i) => byte === key[i]))
+          await damaged.write([{ key: k, value: v }], { sync: true });
+      const other = key.map((byte, i) => (i === 0 ? byte ^ 64 : byte));
+      await damaged.write([{ key: other, value }], { sync: true });
+      await expect(readAll(damaged)).rejects.toThrow(/^the signer's record is damaged: /);
+    }
+    await expect(readAll(new MemoryStore())).resolves.toEqual([]);
+  });
+
+  it('does not repeat what a store says of a damaged chain', async () => {
+    const store = new MemoryStore();
+    store.get = () => {
+      throw damaged('the database', 'the entry 01 fails its checksum');
+    };
+    expect(() => SignerRecordStore.open(store)).toThrow(
+      /^the signer's record is damaged: .* fails its checksum; see/,
+    );
   });
 });
