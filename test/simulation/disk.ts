@@ -77,14 +77,29 @@ export class SimDisk {
     }
   }
 
-  /** Flips a bit of one entry. Gives its key, or undefined if there is nothing to flip. */
-  async flip(): Promise<Uint8Array | undefined> {
+  /**
+   * Flips a bit of one entry. With one of its value it fails its checksum; with one of its key it is gone from where it
+   * was, and what lies elsewhere now fails its checksum, which covers the key. False if there is nothing to flip.
+   */
+  async flip(what: 'value' | 'key'): Promise<boolean> {
     const keys: Uint8Array[] = [];
     for await (const [key] of this.#content.entries(ALL)) keys.push(key);
-    if (keys.length === 0) return undefined;
+    if (keys.length === 0) return false;
     const key = this.#chance.pick(keys);
-    this.#damaged.add(nameOf(key));
-    return key;
+    if (what === 'value') {
+      this.#damaged.add(nameOf(key));
+      return true;
+    }
+    const other = key.slice();
+    const at = this.#chance.below(other.length);
+    other[at] = (other[at] ?? 0) ^ (1 << this.#chance.below(8));
+    const value = this.#content.get(key) ?? null;
+    this.#write([
+      { key, value: null },
+      { key: other, value },
+    ]);
+    this.#damaged.add(nameOf(other));
+    return true;
   }
 
   /** Where nothing can be read any more that was written: for checks at the end. */

@@ -40,17 +40,21 @@ export class FaultInjector {
         disk.full = false;
         disk.failsNext = false;
       }
-      if (Math.abs(machine.skewMs) > this.#plan.maxSkewMs) machine.skewMs = 0;
+      machine.clock.drift(1);
+      if (Math.abs(machine.clock.offMs) > this.#plan.maxSkewMs) machine.clock.jump(0);
     }
   }
 
   /** A process ended because its disk failed: what its operator does. */
   operate(machine: Machine): void {
-    const damaged = machine.chain.isDamaged || machine.record.isDamaged;
-    if (damaged) {
+    if (machine.chain.isDamaged) {
       machine.say('its chain is damaged and deleted');
       machine.wipeChain();
       this.#simulation.counts.resyncs++;
+    }
+    if (machine.record.isDamaged) {
+      machine.say('its record is damaged and given up');
+      this.#loseRecord(machine);
     }
     for (const disk of [machine.chain, machine.record]) {
       if (this.#chance.chance(0.7)) disk.full = false;
@@ -120,7 +124,10 @@ export class FaultInjector {
         });
         return true;
       case 'flipped bit':
-        return this.#flip(machine);
+      case 'flipped key':
+        return this.#flip(machine, fault === 'flipped bit' ? 'value' : 'key');
+      case 'flipped record':
+        return this.#flipRecord(machine);
       case 'wipe chain':
         return this.#wipe(machine, false);
       case 'wipe both':
@@ -133,9 +140,9 @@ export class FaultInjector {
   /** A jump of an hour makes an authority's blocks untimely and those of others too: no better than a liar. */
   #jump(machine: Machine): boolean {
     if (machine.isAuthority && this.#chance.chance(0.3) && this.#doubt(machine)) {
-      machine.skewMs = this.#chance.pick([-1, 1]) * this.#chance.between(0, BIG_JUMP_MS);
-    } else machine.skewMs = this.#chance.between(-1, 1) * this.#plan.maxSkewMs;
-    machine.say(`its clock jumps to ${Math.round(machine.skewMs)} ms off`);
+      machine.clock.jump(this.#chance.pick([-1, 1]) * this.#chance.between(0, BIG_JUMP_MS));
+    } else machine.clock.jump(this.#chance.between(-1, 1) * this.#plan.maxSkewMs);
+    machine.say(`its clock jumps to ${Math.round(machine.clock.offMs)} ms off`);
     return true;
   }
 
@@ -146,17 +153,25 @@ export class FaultInjector {
     return true;
   }
 
-  #flip(machine: Machine): boolean {
-    if (machine.running || !this.#canLoseChain(machine)) {
-      if (!this.#canLoseChain(machine)) return false;
-      machine.crash('process');
-      this.#simulation.restartLater(machine);
-    }
+  #flip(machine: Machine, what: 'value' | 'key'): boolean {
+    if (!this.#canLoseChain(machine)) return false;
+    machine.crash('process');
     machine.excuses.add('flip');
-    machine.say('a bit of its chain flips');
+    machine.say(`a bit of a ${what} of its chain flips`);
     this.#wiped.set(machine, machine.finalNumber);
-    void machine.chain.flip();
-    return true;
+    void machine.chain.flip(what);
+    return this.#restart(machine);
+  }
+
+  /** It must notice, or never need it: until it gives the record up, its word counts as before. */
+  #flipRecord(machine: Machine): boolean {
+    if (!machine.isAuthority || !machine.honest || !this.#doubt(machine)) return false;
+    const what = this.#chance.pick(['value', 'key'] as const);
+    machine.crash('process');
+    machine.excuses.add('record');
+    machine.say(`a bit of a ${what} of its record flips`);
+    void machine.record.flip(what);
+    return this.#restart(machine);
   }
 
   #wipe(machine: Machine, both: boolean): boolean {
@@ -168,12 +183,19 @@ export class FaultInjector {
     machine.wipeChain();
     this.#simulation.counts.resyncs++;
     if (both) {
-      machine.record.wipe();
-      machine.acceptLostRecord = true;
-      // What it signs from now on may contradict what it has forgotten.
-      this.#simulation.judge.liars.add(machine.key.address);
+      machine.genesisBlock = undefined;
+      this.#loseRecord(machine);
     }
     return this.#restart(machine);
+  }
+
+  #loseRecord(machine: Machine): void {
+    machine.record.wipe();
+    machine.excuses.delete('record');
+    machine.acceptLostRecord = true;
+    // What it signs from now on may contradict what it has forgotten.
+    this.#simulation.judge.liars.add(machine.key.address);
+    this.#simulation.counts.recordsLost++;
   }
 
   /** Only while enough others have all that it has, and will keep it: else the chain itself would be gone. */

@@ -72,6 +72,8 @@ export class SimInternet {
   });
   /** Sees every frame as it leaves. */
   onFrame: (frame: Uint8Array, from: Host, to: string) => void = () => {};
+  /** Where frames go by a script: it may carry each on now, later or never. */
+  gate: ((frame: Uint8Array, from: Host, to: string, carryOn: () => void) => void) | undefined;
 
   constructor(agenda: Agenda, chance: Chance) {
     this.agenda = agenda;
@@ -282,9 +284,17 @@ export class SimConnection implements Connection {
 
   /** A frame leaves, subject to the faults of the line. */
   transmit(frame: Uint8Array, delayMs: number): void {
-    const { chance, faults, counts } = this.#internet;
+    const { counts, gate } = this.#internet;
     counts.frames++;
     this.#internet.onFrame(frame, this.owner, this.remote.host);
+    if (gate === undefined) return this.#carry(frame, delayMs);
+    gate(frame, this.owner, this.remote.host, () => {
+      if (this.alive && !this.#ended) this.#carry(frame, delayMs);
+    });
+  }
+
+  #carry(frame: Uint8Array, delayMs: number): void {
+    const { chance, faults, counts } = this.#internet;
     if (delayMs > 0) return this.#later(frame, delayMs);
     if (GOSSIP.has(frameType(frame))) {
       if (faults.loss > 0 && chance.chance(faults.loss)) {

@@ -3,31 +3,28 @@
  * the nodes, and no rule: quorums, locks and certificates are counted here a second time.
  */
 import { type Block, decodeBlock } from '../../src/protocol/block.js';
-import { type Address, fromHex, type Hash, toHex } from '../../src/protocol/bytes.js';
+import { type Address, fromHex, type Hash } from '../../src/protocol/bytes.js';
 import type { Certificate } from '../../src/protocol/certificate.js';
-import { decode } from '../../src/protocol/encoding.js';
 import { ProtocolError } from '../../src/protocol/errors.js';
-import { FrameReader, MAX_FRAME_BYTES } from '../../src/protocol/frame.js';
 import type { GenesisConfig } from '../../src/protocol/genesis.js';
-import { decodeBody } from '../../src/protocol/messages.js';
-import { decodeProposal, decodeVote, type Proposal, type Vote, voteBytes } from '../../src/protocol/vote.js';
-import { frameType } from './internet.js';
+import { type Proposal, proposalBytes, type Vote, voteBytes } from '../../src/protocol/vote.js';
 import type { KeyRing } from './keys.js';
 import { PlainExecutor } from './plain-executor.js';
-import { Violation, violated } from './violation.js';
+import {
+  type Kind,
+  messagesIn,
+  PRECOMMIT,
+  PREVOTE,
+  type Statement,
+  signerIndexOf,
+  statementIn,
+  statementOf,
+} from './spoken.js';
+import { Split, violated } from './violation.js';
 
-const PROPOSAL = 0;
-const PREVOTE = 1;
-const PRECOMMIT = 2;
-type Kind = typeof PROPOSAL | typeof PREVOTE | typeof PRECOMMIT;
-
-/** What one signature of consensus says. */
-interface Statement {
-  readonly kind: Kind;
-  readonly height: number;
-  readonly round: number;
-  readonly blockId: Hash | null;
-  readonly validRound: number | null;
+interface Authority {
+  readonly address: Address;
+  readonly publicKey: Uint8Array;
 }
 
 export interface JudgeCounts {
@@ -52,11 +49,13 @@ export class Judge {
     unlocked: 0,
     equivocations: 0,
   };
-  readonly #authorities: readonly { readonly address: Address; readonly publicKey: Uint8Array }[];
+  readonly #authorities: readonly Authority[];
   readonly #genesisId: Uint8Array;
   readonly #keys: KeyRing;
   /** Authorities whose word proves nothing about the rules: liars, and whoever lost its record. */
   readonly liars = new Set<Address>();
+  /** Of these, those that signed two things for one place: the evidence that they lie. */
+  readonly equivocators = new Set<Address>();
   /** Who signed what: "height round kind id" → addresses. */
   readonly #signers = new Map<string, Set<Address>>();
   /** What left an authority at "address height round kind". */
@@ -83,10 +82,10 @@ export class Judge {
 
   /** The key of `signer` is asked for a signature. */
   signing(signer: Address, message: Uint8Array): void {
-    const statement = statementOf(message);
+    const statement = statementIn(message);
     if (statement === undefined) return;
     this.#signersOf(statement).add(signer);
-    if (this.liars.has(signer)) return;
+    if (this.liars.has(signer)) return this.#liarSays(signer, statement);
     this.#againstOwnWord(signer, statement);
     this.#againstSlot(signer, statement);
     if (statement.kind === PRECOMMIT && statement.blockId !== null) {
@@ -98,35 +97,54 @@ export class Judge {
 
   /** A frame leaves a node. */
   frame(frame: Uint8Array, sender: Address): void {
-    const type = frameType(frame);
-    if (type !== 'VOT' && type !== 'PRP' && type !== 'ADR') return;
     // A broadcast is one object for all.
     if (this.#seen.has(frame)) return;
     this.#seen.add(frame);
     try {
-      for (const message of this.#messages(frame)) this.#said(message, sender);
+      for (const message of messagesIn(frame, this.#genesisId)) this.#said(message, sender);
     } catch (error) {
       if (!(error instanceof ProtocolError) || !this.liars.has(sender)) throw error;
     }
   }
 
+  /** What a process finds in its signer's record when it starts is its word, whether it ever left or not. */
+  recalled(messages: readonly (Vote | Proposal)[], signer: Address): void {
+    if (this.liars.has(signer)) return;
+    for (const message of messages)
+      if (this.#signerOf(message)?.address === signer) this.#ownWord(signer, statementOf(message));
+  }
+
+  /** Whether such a word left an authority, or it recalled it. */
+  hasSaid(signer: Address, height: number, round: number, kind: Kind): boolean {
+    return this.#words.has(placeOf(signer, { height, round, kind }));
+  }
+
   /** A node made a block final. */
   final(block: Block, certificate: Certificate, who: string): void {
     const { number } = block.header;
+    this.#assertCertified(block, certificate, who);
     const known = this.finals.get(number);
     if (known === undefined) this.#firstFinal(block);
     else if (known !== block.id)
-      violated(`two final blocks at height ${number}: ${known} and, at ${who}, ${block.id}`);
-    const message = voteBytes(
-      { height: number, round: certificate.round, type: PRECOMMIT, blockId: block.id },
-      this.#genesisId,
-    );
-    const good = certificate.signatures.filter(({ authority, signature }) => {
-      const publicKey = this.#authorities[authority]?.publicKey;
-      return publicKey !== undefined && this.#keys.verify({ publicKey, message, signature });
-    });
-    if (new Set(good.map(({ authority }) => authority)).size < this.quorum)
-      violated(`the certificate of block ${number} at ${who} does not hold`);
+      throw new Split(`two final blocks at height ${number}: ${known} and, at ${who}, ${block.id}`);
+  }
+
+  #assertCertified({ id, header }: Block, { round, signatures }: Certificate, who: string): void {
+    const vote = { height: header.number, round, type: PRECOMMIT, blockId: id } as const;
+    const message = voteBytes(vote, this.#genesisId);
+    const precommit = { ...vote, kind: PRECOMMIT, validRound: null } as const;
+    const signers = new Set<Address>();
+    for (const { authority, signature } of signatures) {
+      const signer = this.#authorities[authority];
+      if (signer === undefined) continue;
+      const { address, publicKey } = signer;
+      if (!this.#keys.verify({ publicKey, message, signature })) continue;
+      signers.add(address);
+      // An authority that is alone says it to nobody else.
+      if (!this.liars.has(address)) this.#ownWord(address, precommit);
+    }
+    if (signers.size < this.quorum)
+      violated(`the certificate of block ${header.number} at ${who} does not hold`);
   }
 
   #firstFinal(block: Block): void {
@@ -140,41 +158,25 @@ export class Judge {
     this.counts.transactions += block.transactions.length;
   }
 
-  *#messages(frame: Uint8Array): Generator<Vote | Proposal> {
-    const reader = new FrameReader();
-    reader.maxFrameBytes = MAX_FRAME_BYTES;
-    reader.push(frame);
-    const read = reader.next();
-    if (read === undefined) return;
-    const message = decodeBody(read.type, read.body);
-    if (message.type === 'VOT') yield decodeVote(message.vote);
-    else if (message.type === 'PRP') yield decodeProposal(message.proposal, this.#genesisId);
-    else if (message.type === 'ADR') {
-      for (const wire of message.proposals) yield decodeProposal(wire, this.#genesisId);
-      for (const wire of message.votes) yield decodeVote(wire);
-    }
+  #signerOf(message: Vote | Proposal): Authority | undefined {
+    return this.#authorities[signerIndexOf(message, this.#authorities.length)];
   }
 
   #said(message: Vote | Proposal, sender: Address): void {
-    const isProposal = 'block' in message;
-    const { height, round } = message;
-    const leader = this.#authorities[(height + round) % this.#authorities.length];
-    const signer = isProposal ? leader : this.#authorities[message.authority];
+    const signer = this.#signerOf(message);
     if (signer === undefined) return;
-    const statement: Statement = isProposal
-      ? { kind: PROPOSAL, height, round, blockId: message.block.id, validRound: message.validRound }
-      : { kind: message.type, height, round, blockId: message.blockId, validRound: null };
-    if (signer.address === sender && !this.liars.has(sender)) return this.#ownWord(sender, statement);
+    if (signer.address === sender && !this.liars.has(sender))
+      return this.#ownWord(sender, statementOf(message));
     // Of anybody else's only a liar's is news: what honest ones said was heard as it left them.
-    if (this.liars.has(signer.address)) this.#liarsWord(message, signer, statement);
+    if (this.liars.has(signer.address)) this.#liarsWord(message, signer);
   }
 
   #ownWord(signer: Address, statement: Statement): void {
     const { height, round, kind, blockId } = statement;
     this.#againstOwnWord(signer, statement);
-    const key = `${signer} ${height} ${round} ${kind}`;
-    if (this.#words.has(key)) return;
-    this.#words.set(key, contentOf(statement));
+    const slot = placeOf(signer, statement);
+    if (this.#words.has(slot)) return;
+    this.#words.set(slot, contentOf(statement));
     this.#signersOf(statement).add(signer);
     const place = `${signer} ${height}`;
     this.#slots.set(place, Math.max(this.#slots.get(place) ?? -1, 3 * round + kind));
@@ -190,26 +192,32 @@ export class Judge {
     this.#locks.set(place, { round, blockId });
   }
 
-  #liarsWord(
-    message: Vote | Proposal,
-    { address, publicKey }: { readonly address: Address; readonly publicKey: Uint8Array },
-    statement: Statement,
-  ): void {
-    const { kind, height, round, blockId } = statement;
+  /** What a liar signed behind the back of its node is known once it is sent. */
+  #liarsWord(message: Vote | Proposal, { address, publicKey }: Authority): void {
+    const statement = statementOf(message);
     const signers = this.#signersOf(statement);
-    if (signers.has(address) || kind === PROPOSAL) return;
-    const signed = voteBytes({ height, round, type: kind, blockId }, this.#genesisId);
+    if (signers.has(address)) return;
+    const signed =
+      'block' in message
+        ? proposalBytes({ ...message, blockId: message.block.id }, this.#genesisId)
+        : voteBytes(message, this.#genesisId);
     if (!this.#keys.verify({ publicKey, message: signed, signature: message.signature })) return;
     signers.add(address);
-    const key = `${address} ${height} ${round} ${kind}`;
-    const before = this.#words.get(key);
-    if (before !== undefined && before !== contentOf(statement)) this.counts.equivocations++;
-    this.#words.set(key, contentOf(statement));
+    this.#liarSays(address, statement);
+  }
+
+  #liarSays(signer: Address, statement: Statement): void {
+    const place = placeOf(signer, statement);
+    const before = this.#words.get(place);
+    if (before !== undefined && before !== contentOf(statement)) {
+      this.counts.equivocations++;
+      this.equivocators.add(signer);
+    }
+    this.#words.set(place, contentOf(statement));
   }
 
   #againstOwnWord(signer: Address, statement: Statement): void {
-    const { height, round, kind } = statement;
-    const before = this.#words.get(`${signer} ${height} ${round} ${kind}`);
+    const before = this.#words.get(placeOf(signer, statement));
     if (before !== undefined && before !== contentOf(statement))
       violated(`${brief(signer, statement)} after it said ${before}`);
   }
@@ -249,22 +257,11 @@ export class Judge {
   }
 }
 
-const VOTE_TAG = Buffer.from('ccoin/vote\0');
-const PROPOSAL_TAG = Buffer.from('ccoin/proposal\0');
-const HASH_BYTES = 32;
-
-/** What these signed bytes say about a height; undefined if they are no vote or proposal. */
-function statementOf(signed: Uint8Array): Statement | undefined {
-  for (const tag of [VOTE_TAG, PROPOSAL_TAG]) {
-    if (Buffer.compare(signed.subarray(0, tag.length), tag) !== 0) continue;
-    const fields = decode(signed.subarray(tag.length + HASH_BYTES));
-    if (!Array.isArray(fields)) throw new Violation('a signature under what is no list');
-    const [height, round, third, id] = fields as [number, number, number | null, Uint8Array | null];
-    const blockId = id === null ? null : toHex(id);
-    if (tag === VOTE_TAG) return { kind: third as Kind, height, round, blockId, validRound: null };
-    return { kind: PROPOSAL, height, round, blockId, validRound: third };
-  }
-  return undefined;
+function placeOf(
+  signer: Address,
+  { height, round, kind }: Omit<Statement, 'blockId' | 'validRound'>,
+): string {
+  return `${signer} ${height} ${round} ${kind}`;
 }
 
 function contentOf({ blockId, validRound }: Statement): string {

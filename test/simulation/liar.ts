@@ -109,6 +109,7 @@ export class Liar {
         return this.#proposal(frame, to);
       case 'ABL':
       case 'BLK':
+      case 'GLK':
         return [this.#does('false blocks', 0.5) ? this.#falseBlocks(frame) : frame];
       default:
         return [frame];
@@ -149,7 +150,7 @@ export class Liar {
       return [this.#double(proposal, 'root', { ...block.header, hashState: 'ab'.repeat(32) })];
     }
     if (this.#does('invalid transaction', 0.5)) return [this.#withInvalidTransaction(proposal)];
-    if (this.tricks.has('two proposals') && this.#inSecondHalf(to)) {
+    if (this.#inSecondHalf(to) && this.#does('two proposals', 1)) {
       const lie = this.#double(proposal, 'data', { ...block.header, data: Uint8Array.of(1, 2, 3) });
       return this.#chance.chance(0.3) ? [lie, frame] : [lie];
     }
@@ -220,6 +221,7 @@ export class Liar {
       const part = this.#chance.pick(['block', 'certificate'] as const);
       return encodeFrame({ ...message, [part]: this.#spoilt(message[part]) });
     }
+    if (message.type === 'GLK') return encodeFrame({ ...message, block: this.#spoilt(message.block) });
     if (message.type !== 'ABL') return frame;
     const blocks = message.blocks.map(([block, certificate], index) => {
       if (index !== message.blocks.length - 1) return [block, certificate] as [Uint8Array, Uint8Array | null];

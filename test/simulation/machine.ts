@@ -3,6 +3,7 @@
  * ports. A process may end at any of its effects, be paused, and be started again on what the disks kept.
  */
 import type { BlockFinality } from '../../src/node/face.js';
+import { fetchGenesis } from '../../src/node/fetch-genesis.js';
 import { Node } from '../../src/node/node.js';
 import type { NodeOptions, NodePorts } from '../../src/node/node-options.js';
 import type { Clock, Timer } from '../../src/ports/clock.js';
@@ -10,24 +11,32 @@ import type { Signer } from '../../src/ports/signer.js';
 import type { Endpoint } from '../../src/ports/transport.js';
 import type { Worker } from '../../src/ports/worker.js';
 import { seekNonce } from '../../src/protocol/block.js';
+import { fromHex, type Hash } from '../../src/protocol/bytes.js';
+import { decodeProposal, decodeVote, type Proposal, type Vote } from '../../src/protocol/vote.js';
 import { StorageError } from '../../src/storage/errors.js';
+import { SignerRecordStore } from '../../src/storage/signer-record.js';
 import type { Agenda } from './agenda.js';
 import type { Chance } from './chance.js';
+import { MachineClock } from './clock.js';
 import { type DiskCounts, NEVER, SimDisk } from './disk.js';
 import type { Host, Outgoing, SimConnection, SimInternet } from './internet.js';
 import type { Judge } from './judge.js';
 import type { KeyRing, SimKey } from './keys.js';
-import type { Liar } from './liar.js';
 import type { Trace } from './trace.js';
 import { Violation, violated } from './violation.js';
 
 export const PORT = 8_000;
-/** 2023-11-14, in milliseconds. */
-export const EPOCH_MS = 1_700_000_000_000;
+const MAX_INBOUND = 60;
 /** More timers than any node needs: beyond it something starts them without end. */
 const MAX_TIMERS = 5_000;
 /** Why a process may end without being at fault itself. */
-export type Excuse = 'disk' | 'flip';
+export type Excuse = 'disk' | 'flip' | 'record';
+
+/** Changes what a node says on its way out. */
+export interface Deceit {
+  outgoing(frame: Uint8Array, to: SimConnection): readonly Outgoing[];
+  readonly counts: Readonly<Record<string, number>>;
+}
 
 export interface MachineWorld {
   readonly agenda: Agenda;
@@ -35,13 +44,15 @@ export interface MachineWorld {
   readonly judge: Judge;
   readonly trace: Trace;
   readonly keys: KeyRing;
-  readonly genesisBlock: Uint8Array;
   readonly diskCounts: DiskCounts;
-  readonly counts: { strikes: number };
+  readonly counts: { strikes: number; genesisTaken: number };
   /** Probability that a process ends at one of its effects. */
   strikeRate: number;
+  /** Whether a script has a process end at this very effect. */
+  readonly strikesAt?: (machine: Machine, effect: string) => boolean;
   /** Duration of a signature. */
   readonly signMs: number;
+  readonly maxInbound?: number;
   /** A process ended by itself, as it must when its disk fails. */
   ended(machine: Machine): void;
   restartLater(machine: Machine): void;
@@ -59,11 +70,15 @@ export class Machine implements Host {
   readonly chain: SimDisk;
   readonly record: SimDisk;
   readonly peers: readonly Endpoint[];
-  liar: Liar | undefined;
-  /** Added to what the wall clock shows, and how fast the monotonic one runs. */
-  skewMs = 0;
-  drift = 1;
+  readonly clock: MachineClock;
+  liar: Deceit | undefined;
+  /** Undefined until a peer gives it. */
+  genesisBlock: Uint8Array | undefined;
+  /** What its configuration pins. */
+  pinnedGenesisId: Hash | null = null;
   powered = true;
+  /** For good: it is never started again, and nothing is asked of it at the end. */
+  dead = false;
   life = 0;
   node: Node | undefined;
   /** What the process may fail of. */
@@ -96,6 +111,7 @@ export class Machine implements Host {
     this.peers = peers;
     this.#chance = chance;
     this.#world = world;
+    this.clock = new MachineClock(world.agenda);
     this.chain = new SimDisk(`chain ${index}`, chance.of('chain'), world.diskCounts);
     this.record = new SimDisk(`record ${index}`, chance.of('record'), world.diskCounts);
     world.internet.hosts.set(this.name, this);
@@ -118,19 +134,17 @@ export class Machine implements Host {
   }
 
   start(): void {
-    if (this.running) return;
-    const { agenda } = this.#world;
+    if (this.running || this.dead) return;
     this.life++;
     this.#gone = false;
     this.powered = true;
-    this.#bootedMs = agenda.nowMs;
+    this.#bootedMs = this.clock.monotonicMs;
     this.#timers = 0;
     this.#backlog = [];
     this.#pausedUntilMs = 0;
     this.say('starts');
     const { life } = this;
-    const options = this.#options(life);
-    const begun = Node.open(this.#ports(life), options).then(async (node) => {
+    const begun = this.#open(life).then(async (node) => {
       if (this.life !== life || this.#gone) return;
       this.node = node;
       await this.#welcome(node);
@@ -239,7 +253,8 @@ export class Machine implements Host {
   strikes(effect: string): boolean {
     if (this.#gone) return true;
     const { strikeRate } = this.#world;
-    if (strikeRate === 0 || !this.#chance.chance(strikeRate)) return false;
+    const chosen = this.#world.strikesAt?.(this, effect) ?? false;
+    if (!chosen && (strikeRate === 0 || !this.#chance.chance(strikeRate))) return false;
     this.say(`ends at: ${effect}`);
     this.#world.counts.strikes++;
     this.crash(this.#chance.chance(0.3) ? 'power' : 'process');
@@ -248,6 +263,20 @@ export class Machine implements Host {
   }
 
   // The process
+
+  async #open(life: number): Promise<Node> {
+    const ports = this.#ports(life);
+    const options = this.#options(life);
+    const { pinnedGenesisId } = this;
+    const genesisBlock =
+      this.genesisBlock ?? (await fetchGenesis(ports, { ...options, pinnedGenesisId }, async () => []));
+    if (this.life === life && this.genesisBlock === undefined) {
+      this.say('has taken its genesis block from a peer');
+      this.#world.counts.genesisTaken++;
+      this.genesisBlock = genesisBlock;
+    }
+    return Node.open(ports, { ...options, genesisBlock });
+  }
 
   #final(node: Node, { block, certificate, synced }: BlockFinality): void {
     const { judge } = this.#world;
@@ -270,12 +299,28 @@ export class Machine implements Host {
     if (number < this.finalNumber && !this.excuses.has('flip'))
       violated(`${this.name} is back at block ${number} although block ${this.finalNumber} was final`);
     if (!this.honest) return;
+    judge.recalled(this.#recalled(node.genesisId), this.key.address);
     // A block may have reached the disk just before a crash, and nobody heard of it.
     for (let next = Math.min(number, judge.executor.number + 1); next <= number; next++) {
       const found = await node.reader.block(next);
       if (found?.certificate) judge.final(found.block, found.certificate, this.name);
     }
     this.finalNumber = number;
+  }
+
+  /** What the process finds in its signer's record. */
+  #recalled(genesis: Hash): (Vote | Proposal)[] {
+    try {
+      const record = SignerRecordStore.open(this.record.open(this.#diskUser(this.life)));
+      const genesisId = fromHex(genesis);
+      return record
+        .messages()
+        .map(({ kind, wire }) => (kind === 0 ? decodeProposal(wire, genesisId) : decodeVote(wire)));
+    } catch (error) {
+      // The node will say so, if it needs what is damaged.
+      if (error instanceof StorageError) return [];
+      throw error;
+    }
   }
 
   #run(run: () => void): void {
@@ -313,16 +358,15 @@ export class Machine implements Host {
     this.#world.ended(this);
   }
 
-  #options(life: number): NodeOptions {
+  #options(life: number): Omit<NodeOptions, 'genesisBlock'> {
     return {
-      genesisBlock: this.#world.genesisBlock,
       role: this.isAuthority ? 'validator' : 'basic',
       agent: 'simulated/1',
       listen: { host: this.name, port: PORT },
       advertise: null,
       peers: this.peers,
       allow: [],
-      maxInbound: 60,
+      maxInbound: this.#world.maxInbound ?? MAX_INBOUND,
       acceptLostRecord: this.acceptLostRecord,
       log: (level, fields, text) => {
         if (this.life !== life) return;
@@ -366,12 +410,12 @@ export class Machine implements Host {
   }
 
   #clock(life: number): Clock {
-    const { agenda } = this.#world;
+    const { clock } = this;
     return {
-      now: () => Math.floor(EPOCH_MS + agenda.nowMs + this.skewMs),
-      monotonic: () => (agenda.nowMs - this.#bootedMs) * this.drift,
+      now: () => Math.floor(clock.wallMs),
+      monotonic: () => clock.monotonicMs - this.#bootedMs,
       after: (delayMs, fire) =>
-        this.life === life ? this.after(delayMs / this.drift, fire) : { cancel: () => {} },
+        this.life === life ? this.after(clock.trueMs(delayMs), fire) : { cancel: () => {} },
     };
   }
 
@@ -417,5 +461,6 @@ export class Machine implements Host {
 }
 
 export function hostOf(index: number): string {
-  return `10.0.0.${index + 1}`;
+  const number = index + 1;
+  return `10.0.${number >> 8}.${number & 255}`;
 }

@@ -2,9 +2,9 @@
 import { toBase64 } from '../../src/protocol/bytes.js';
 import { type Genesis, genesisBlock, parseGenesis } from '../../src/protocol/genesis.js';
 import { Chance } from './chance.js';
+import { EPOCH_MS } from './clock.js';
 import { hashedKeys, type KeyRing, rsaKeys, type SimKey } from './keys.js';
 import { TRICKS, type Trick } from './liar.js';
-import { EPOCH_MS } from './machine.js';
 
 export const FAULTS = [
   'crash',
@@ -22,7 +22,10 @@ export const FAULTS = [
   'one-way cut',
   'link by link',
 ] as const;
-export type Fault = (typeof FAULTS)[number];
+/** Drawn apart from the others, as is whatever came later: seeds keep the rest of their plans. */
+export const LATER_FAULTS = ['flipped key', 'flipped record'] as const;
+export const ALL_FAULTS = [...FAULTS, ...LATER_FAULTS] as const;
+export type Fault = (typeof ALL_FAULTS)[number];
 
 export interface Plan {
   readonly seed: number;
@@ -53,6 +56,10 @@ export interface Plan {
   readonly submitEveryMs: number;
   /** Of submissions that nobody should make. */
   readonly oddity: number;
+  /** Machines that have to ask others for their genesis block when they start for the first time. */
+  readonly withoutGenesis: ReadonlySet<number>;
+  /** Whether these know its id; against liars they must. */
+  readonly pinned: boolean;
 }
 
 const CLIENTS = 6;
@@ -87,6 +94,10 @@ export function drawPlan(seed: number): Plan {
     for (const fault of FAULTS) {
       if (chance.chance(0.35)) faults.set(fault, chance.pick([4_000, 10_000, 25_000]));
     }
+    const later = new Chance(seed, 'later faults');
+    for (const fault of LATER_FAULTS) {
+      if (later.chance(0.3)) faults.set(fault, later.pick([4_000, 10_000, 25_000]));
+    }
   }
   return {
     seed,
@@ -112,7 +123,23 @@ export function drawPlan(seed: number): Plan {
     maxDrift: chance.pick([0, 0.000_1, 0.01]),
     submitEveryMs: chance.pick(large ? [1_000, 4_000] : [50, 200, 500, 2_000]),
     oddity: chance.pick([0, 0.1, 0.3]),
+    ...drawWithoutGenesis(new Chance(seed, 'without genesis'), count, basicCount, liars),
   };
+}
+
+/** Any, as long as an honest authority has it. */
+function drawWithoutGenesis(
+  chance: Chance,
+  count: number,
+  basicCount: number,
+  liars: Plan['liars'],
+): Pick<Plan, 'withoutGenesis' | 'pinned'> {
+  const pinned = liars.size > 0 || chance.chance(0.5);
+  if (!chance.chance(0.3)) return { withoutGenesis: new Set(), pinned };
+  const honest = Array.from({ length: count }, (_, index) => index).filter((index) => !liars.has(index));
+  const giver = chance.pick(honest);
+  const others = Array.from({ length: count + basicCount }, (_, index) => index).filter((i) => i !== giver);
+  return { withoutGenesis: new Set(others.filter(() => chance.chance(0.4))), pinned };
 }
 
 function drawGenesis(

@@ -1,10 +1,10 @@
 /** Makes a failing seed small: takes one thing after the other out of its plan, and leaves out what the failure does not need. */
-import { drawPlan, FAULTS, type Plan } from './plan.js';
+import { ALL_FAULTS, drawPlan, type Plan } from './plan.js';
 import { type Outcome, Simulation } from './simulation.js';
 
 /** What can be left out of a plan, by name. */
 export const PARTS: readonly string[] = [
-  ...FAULTS,
+  ...ALL_FAULTS,
   'strikes',
   'loss',
   'duplication',
@@ -15,6 +15,7 @@ export const PARTS: readonly string[] = [
   'oddity',
   'liars',
   'basics',
+  'without genesis',
 ];
 
 /** The plan of `seed`, some of its parts left out. @throws Error for a part that there is not */
@@ -37,6 +38,7 @@ export function planWithout(seed: number, parts: readonly string[]): Plan {
     liars: without('liars') ? new Map() : plan.liars,
     beyond: plan.beyond && !without('liars'),
     basics: without('basics') ? [] : plan.basics,
+    withoutGenesis: without('without genesis') ? new Set() : plan.withoutGenesis,
   };
 }
 

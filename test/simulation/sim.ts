@@ -1,29 +1,55 @@
-/** `npm run sim`: plays seeds, tells of each that broke a promise how to see it again, and sums up. */
+/** `npm run sim`: plays seeds, in one process or several, and sums up. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { CORPUS } from './corpus.js';
+import { playTogether } from './crew.js';
 import { readOptions, type SimOptions, USAGE } from './options.js';
-import { planWithout, shrink } from './shrink.js';
-import { type Outcome, Simulation } from './simulation.js';
+import { play, type Report } from './player.js';
+import { playScenarios } from './scenarios/play.js';
 import { Totals } from './totals.js';
-import { Violation } from './violation.js';
 
-async function main(): Promise<number> {
+const PROGRESS_EVERY_MS = 60_000;
+
+async function main(args: readonly string[]): Promise<number> {
   let options: SimOptions;
   try {
-    options = readOptions(process.argv.slice(2));
+    options = readOptions(args);
   } catch (error) {
     console.error(`${error instanceof Error ? error.message : error}\n\n${USAGE}`);
     return 2;
   }
+  if (options.scenario !== null) return playScenarios(options.scenario, options.trace);
+  const { from, count, minutes, atLeast, workers } = options;
+  const many = count === null ? `for ${minutes} minutes` : `${count} of them`;
+  if (count !== 1) console.log(`seeds from 0x${from.toString(16)}, ${many}, in ${workers} process(es)`);
   const began = performance.now();
-  const totals = new Totals();
-  for (const seed of seedsOf(options, began)) {
-    totals.add(await play(seed, options));
-    if (process.stdout.isTTY) process.stdout.write(`\r${totals.seeds} seeds, ${totals.failed} failed `);
-  }
+  const totals = new Totals(from);
+  const keep = () => keepFigures(options, totals, performance.now() - began);
+  let told = began;
+  const reported = (report: Report) => {
+    totals.add(report);
+    const now = performance.now();
+    if (now - told < PROGRESS_EVERY_MS) return;
+    told = now;
+    console.log(totals.progress(now - began));
+    keep();
+  };
+  const seeds = seedsOf(options, began);
+  if (workers > 1) await playTogether(seeds, workers, args, reported);
+  else for (const seed of seeds) reported(await play(seed, options));
+
+  const tookMs = performance.now() - began;
+  const { failures, seeds: played } = totals;
+  const wanted = (count ?? 0) + (options.corpus ? CORPUS.length : 0);
+  if (played < wanted) console.log(`the time was up after ${played} of ${wanted} seeds`);
+  if (played < atLeast) console.log(`FAILED: ${atLeast} seeds are the least`);
   const missing = totals.missing();
-  for (const what of missing) console.log(`\nnever reached: ${what}`);
-  console.log(`\n${totals.line(performance.now() - began)}`);
-  return totals.failed === 0 && missing.length === 0 ? 0 : 1;
+  for (const what of missing) console.log(`FAILED: never reached: ${what}`);
+  for (const { seed, what, replay } of failures)
+    console.log(`FAILED: seed 0x${seed.toString(16)}: ${what.split('\n')[0]}\n  ${replay}`);
+  console.log(totals.lines(tookMs).join('\n'));
+  keep();
+  return failures.length === 0 && missing.length === 0 && played >= atLeast ? 0 : 1;
 }
 
 function* seedsOf({ corpus, from, count, minutes }: SimOptions, began: number): Generator<number> {
@@ -34,33 +60,10 @@ function* seedsOf({ corpus, from, count, minutes }: SimOptions, began: number): 
   }
 }
 
-async function play(seed: number, options: SimOptions): Promise<Outcome> {
-  const began = performance.now();
-  const print = options.trace ? (line: string) => console.log(line) : undefined;
-  const first = await new Simulation(seed, print, planWithout(seed, options.without)).run();
-  const shrunk =
-    first.violation !== undefined && options.shrink
-      ? await shrink(seed, first)
-      : { outcome: first, parts: options.without };
-  const { outcome, parts } = shrunk;
-  const { violation } = outcome;
-  if (violation !== undefined) {
-    const what = violation instanceof Violation ? violation.message : violation.stack;
-    console.log(`\n${outcome.recent.join('\n')}\n\nseed 0x${seed.toString(16)}: ${what}`);
-    const without = parts.length === 0 ? '' : ` --without '${parts.join(',')}'`;
-    console.log(`replay: npm run sim -- --seed 0x${seed.toString(16)}${without} --trace`);
-  }
-  if (process.env.SIM_VERBOSE !== undefined) {
-    const { plan, tallies, events } = outcome;
-    const size = `${plan.authorities.length}+${plan.basics.length}`;
-    const tookMs = Math.round(performance.now() - began);
-    console.log(`${seed} ${outcome.hash} ${size} ${tallies.blocks} blocks ${events} events ${tookMs} ms`);
-  }
-  if (!options.twice) return outcome;
-  const again = await new Simulation(seed, undefined, planWithout(seed, parts)).run();
-  if (again.hash === outcome.hash) return outcome;
-  console.log(`\nseed 0x${seed.toString(16)} did not happen twice: ${outcome.hash}, then ${again.hash}`);
-  return { ...outcome, violation: new Violation('the same seed gave two traces') };
+function keepFigures({ out }: SimOptions, totals: Totals, tookMs: number): void {
+  if (out === null) return;
+  mkdirSync(dirname(out), { recursive: true });
+  writeFileSync(out, `${JSON.stringify(totals.figures(tookMs), null, 2)}\n`);
 }
 
-process.exitCode = await main();
+process.exitCode = await main(process.argv.slice(2));

@@ -16,7 +16,7 @@ import { Liar } from './liar.js';
 import { hostOf, Machine, type MachineWorld, PORT } from './machine.js';
 import { drawPlan, type Plan } from './plan.js';
 import { Trace } from './trace.js';
-import { Violation, violated } from './violation.js';
+import { Split, type Violation, violated } from './violation.js';
 import { Workload } from './workload.js';
 
 /** After the faults so many heights must be added by a quorum … */
@@ -32,8 +32,24 @@ export interface SimulationCounts {
   restarts: number;
   resyncs: number;
   strikes: number;
+  /** By an operator, as it was damaged, or with everything else. */
+  recordsLost: number;
+  /** From a peer, by a node that had none. */
+  genesisTaken: number;
   drops: number;
   evidence: number;
+}
+
+/** Tells what happens and when, in place of chance: see `scenarios`. */
+export interface Script {
+  begin(simulation: Simulation): void;
+  /** Called after each event; false once the story is told. */
+  goOn(): boolean;
+  /** What it waits for. */
+  readonly waitsFor: string;
+  /** Within this a quorum must have added its heights once all works again. */
+  readonly recoveryMs: number;
+  readonly strikesAt?: (machine: Machine, effect: string) => boolean;
 }
 
 export interface Outcome {
@@ -55,25 +71,35 @@ export class Simulation implements MachineWorld {
   readonly judge: Judge;
   readonly trace: Trace;
   readonly keys: Plan['ring'];
-  readonly genesisBlock: Uint8Array;
   readonly diskCounts: DiskCounts = { torn: 0, dropped: 0, kept: 0 };
   readonly machines: readonly Machine[];
-  readonly counts: SimulationCounts = { restarts: 0, resyncs: 0, strikes: 0, drops: 0, evidence: 0 };
+  readonly counts: SimulationCounts = {
+    restarts: 0,
+    resyncs: 0,
+    strikes: 0,
+    recordsLost: 0,
+    genesisTaken: 0,
+    drops: 0,
+    evidence: 0,
+  };
   readonly signMs: number;
   strikeRate: number;
   readonly #chance: Chance;
   readonly #faults: FaultInjector;
   readonly #workload: Workload;
+  readonly #script: Script | undefined;
+  readonly strikesAt: Script['strikesAt'];
   #faulty = true;
   #submitting = true;
   #events = 0;
   #thrown: Error | undefined;
 
-  constructor(seed: number, print?: (line: string) => void, plan: Plan = drawPlan(seed)) {
+  constructor(seed: number, print?: (line: string) => void, plan: Plan = drawPlan(seed), script?: Script) {
     this.plan = plan;
+    this.#script = script;
+    this.strikesAt = script?.strikesAt;
     this.trace = new Trace(print);
     this.keys = plan.ring;
-    this.genesisBlock = plan.genesis.block.wire;
     this.strikeRate = plan.strikeRate;
     this.signMs = 0.5;
     this.#chance = new Chance(seed, 'simulation');
@@ -113,7 +139,14 @@ export class Simulation implements MachineWorld {
     const { peer, offence, detail } = fields;
     if (Number(fields.score) >= LIMITS.dropScore) this.counts.drops++;
     const accused = this.machines.find(({ key }) => key.address === peer);
-    if (accused === undefined || !accused.honest || !by.honest || accused.excuses.has('flip')) return;
+    if (
+      accused === undefined ||
+      !accused.honest ||
+      !by.honest ||
+      accused.excuses.has('flip') ||
+      by.excuses.has('flip')
+    )
+      return;
     if (offence === 'NO_ANSWER' || offence === 'FLOODING') return;
     violated(`${by.name} accuses ${accused.name}, which is honest, of ${offence}: ${detail}`);
   }
@@ -149,11 +182,13 @@ export class Simulation implements MachineWorld {
     this.#submit();
     this.#watchBounds();
     this.#faults.start();
-    while (await this.#step(plan.faultsUntilMs));
+    if (this.#script === undefined) while (await this.#step(plan.faultsUntilMs));
+    else await this.#follow(this.#script);
     this.#endFaults();
     if (plan.beyond) {
       // Nothing is promised but that it shows.
-      while (await this.#step(plan.faultsUntilMs + 30_000));
+      const untilMs = agenda.nowMs + 30_000;
+      while (await this.#step(untilMs));
       return;
     }
     await this.#recover();
@@ -170,8 +205,16 @@ export class Simulation implements MachineWorld {
     return true;
   }
 
+  async #follow(script: Script): Promise<void> {
+    script.begin(this);
+    while (script.goOn()) {
+      if (!(await this.#step(this.plan.faultsUntilMs)))
+        violated(`it never comes that ${script.waitsFor}: ${this.#describe()}`);
+    }
+  }
+
   #start(machine: Machine): void {
-    if (machine.running) return;
+    if (machine.running || machine.dead) return;
     this.counts.restarts++;
     machine.start();
     this.internet.retry();
@@ -190,12 +233,14 @@ export class Simulation implements MachineWorld {
 
   async #recover(): Promise<void> {
     const { plan } = this;
-    const honest = this.machines.filter(({ honest }) => honest);
+    const honest = this.machines.filter(({ honest, dead }) => honest && !dead);
     const authorities = honest.filter(({ isAuthority }) => isAuthority);
     const enough = Math.min(this.judge.quorum, authorities.length);
     const goal = Math.max(...honest.map(({ finalNumber }) => finalNumber)) + HEIGHTS_AFTER;
     const untilMs =
-      plan.faultsUntilMs + RECOVERY_MS + HEIGHTS_AFTER * 1000 * plan.genesis.config.block_mining.interval;
+      this.agenda.nowMs +
+      (this.#script?.recoveryMs ?? RECOVERY_MS) +
+      HEIGHTS_AFTER * 1000 * plan.genesis.config.block_mining.interval;
     const reached = () => authorities.filter(({ finalNumber }) => finalNumber >= goal).length >= enough;
     while (!reached()) {
       if (!(await this.#step(untilMs))) violated(`the network stands still: ${this.#describe()}`);
@@ -211,9 +256,10 @@ export class Simulation implements MachineWorld {
   /** All that caught-up stores hold, against the plain executor. */
   async #compare(): Promise<void> {
     const { executor, finals } = this.judge;
+    this.#workload.assertKept(executor.transactions);
     for (const machine of this.machines) {
       const { node, name } = machine;
-      if (!machine.honest || machine.chain.isDamaged) continue;
+      if (!machine.honest || machine.dead || machine.chain.isDamaged) continue;
       if (node === undefined) return violated(`${name} is down at the end`);
       const head = node.chain.head.header.number;
       for (let number = 1; number <= head; number++) {
@@ -238,7 +284,11 @@ export class Simulation implements MachineWorld {
         const found = status?.state === 'final' ? `${status.blockNumber} ${status.index}` : status?.state;
         if (found !== place) violated(`${name} lost transaction ${id}: ${found} instead of ${place}`);
       }
-      this.counts.evidence += (await node.evidence.list()).length;
+      const evidence = await node.evidence.list();
+      for (const { authority } of evidence)
+        if (!this.judge.liars.has(authority))
+          violated(`${name} holds evidence against ${authority}, which is honest`);
+      this.counts.evidence += evidence.length;
     }
   }
 
@@ -261,6 +311,7 @@ export class Simulation implements MachineWorld {
       if (!this.#submitting) return;
       const machine = this.#chance.pick(this.machines);
       if (machine.honest) this.#workload.submit(machine, this.agenda.nowMs);
+      this.#workload.ask(machine);
       this.#submit();
     });
   }
@@ -293,8 +344,10 @@ export class Simulation implements MachineWorld {
       const peers = isAuthority ? known : chance.sample(known, 4);
       const endpoints = peers.map((place) => ({ host: hostOf(place), port: PORT }));
       const machine = new Machine(index, key, isAuthority, endpoints, chance.of(index), this);
-      machine.skewMs = chance.between(-1, 1) * this.plan.maxSkewMs;
-      machine.drift = 1 + chance.between(-1, 1) * this.plan.maxDrift;
+      machine.clock.jump(chance.between(-1, 1) * this.plan.maxSkewMs);
+      machine.clock.drift(1 + chance.between(-1, 1) * this.plan.maxDrift);
+      if (!this.plan.withoutGenesis.has(index)) machine.genesisBlock = genesis.block.wire;
+      if (this.plan.pinned) machine.pinnedGenesisId = genesis.block.id;
       machine.chain.latencyMs = this.plan.diskLatencyMs;
       machine.record.latencyMs = this.plan.diskLatencyMs;
       const tricks = liars.get(index);
@@ -329,15 +382,17 @@ export class Simulation implements MachineWorld {
       for (const [name, count] of Object.entries(liar?.counts ?? {}))
         tricks[`liar: ${name}`] = (tricks[`liar: ${name}`] ?? 0) + count;
     }
-    const split = plan.beyond && violation instanceof Violation;
-    const seen = judge.counts.equivocations > 0;
+    // Nothing else is to be expected of too many liars: no honest key breaks a rule for them.
+    const split = plan.beyond && violation instanceof Split;
+    const seen = judge.equivocators.size > 0;
+    const beyond = plan.beyond ? (split ? 'split' : seen ? 'evidence' : 'held') : undefined;
     return {
       plan,
       hash: this.trace.hash,
       events: this.#events,
       virtualMs: this.agenda.nowMs,
       violation: split ? undefined : violation,
-      beyond: plan.beyond ? (split ? 'split' : seen ? 'evidence' : 'held') : undefined,
+      beyond,
       recent: this.trace.recent(),
       tallies: {
         ...this.#faults.counts,
@@ -347,6 +402,12 @@ export class Simulation implements MachineWorld {
         ...internet.counts,
         ...this.#workload.counts,
         ...this.diskCounts,
+        ...(beyond === undefined ? {} : { [`beyond f: ${beyond}`]: 1 }),
+        rsa: Number(plan.rsa),
+        'skewed clocks': Number(plan.maxSkewMs > 0),
+        'drifting clocks': Number(plan.maxDrift > 0),
+        'narrow lines': Number(plan.bytesPerMs < Number.POSITIVE_INFINITY),
+        'frames in pieces': Number(plan.splitting > 0),
       },
     };
   }

@@ -1,4 +1,5 @@
 /** Those who use the network: transfers handed to nodes as the API does it, and now and then what nobody should send. */
+import type { Node } from '../../src/node/node.js';
 import { type Address, fromHex, type Hash } from '../../src/protocol/bytes.js';
 import {
   decodeTransaction,
@@ -6,9 +7,11 @@ import {
   encodeTransaction,
   signedTransactionBytes,
 } from '../../src/protocol/transaction.js';
+import { StorageError } from '../../src/storage/errors.js';
 import type { Chance } from './chance.js';
+import { EPOCH_MS } from './clock.js';
 import type { SimKey } from './keys.js';
-import { EPOCH_MS, type Machine } from './machine.js';
+import type { Machine } from './machine.js';
 import type { Plan } from './plan.js';
 import { violated } from './violation.js';
 
@@ -16,14 +19,22 @@ export interface WorkloadCounts {
   submitted: number;
   accepted: number;
   refused: number;
+  /** Transactions that a node, asked later, called final. */
+  acknowledged: number;
 }
 
+/** Of those that were accepted last one is asked for now and then. */
+const MAX_ASKED_FOR = 50;
+
 export class Workload {
-  readonly counts: WorkloadCounts = { submitted: 0, accepted: 0, refused: 0 };
+  readonly counts: WorkloadCounts = { submitted: 0, accepted: 0, refused: 0, acknowledged: 0 };
   readonly #plan: Plan;
   readonly #chance: Chance;
   readonly #genesisId: Uint8Array;
   readonly #places: readonly Address[];
+  readonly #accepted: Hash[] = [];
+  /** Who called which transaction final. */
+  readonly #acknowledged = new Map<Hash, string>();
 
   constructor(plan: Plan, chance: Chance) {
     this.#plan = plan;
@@ -46,7 +57,7 @@ export class Workload {
     node.intake.submit([wire], null).then(
       ([result]) => {
         if (machine.life !== life) return;
-        if (result?.accepted) this.counts.accepted++;
+        if (result?.accepted) this.#accept(id);
         else this.counts.refused++;
         machine.say(`submitted ${id.slice(0, 8)} ${result?.accepted ? result.status.state : result?.code}`);
         if (result?.accepted && result.status.state === 'final') this.#assertFinal(machine, id);
@@ -56,6 +67,27 @@ export class Workload {
           violated(`${machine.name} failed over a submission: ${error}`);
       },
     );
+  }
+
+  /** Asks `machine` what became of a transaction that some node accepted. */
+  ask({ node, name, honest }: Machine): void {
+    if (node === undefined || !honest || this.#accepted.length === 0) return;
+    const id = this.#chance.of(`ask ${this.counts.submitted}`).pick(this.#accepted);
+    if (this.#acknowledged.has(id) || statusOf(node, id) !== 'final') return;
+    this.counts.acknowledged++;
+    this.#acknowledged.set(id, name);
+  }
+
+  /** @throws Violation if what was called final is not among the transactions that are */
+  assertKept(finals: ReadonlyMap<Hash, string>): void {
+    for (const [id, name] of this.#acknowledged)
+      if (!finals.has(id)) violated(`${name} called transaction ${id} final, and it is gone`);
+  }
+
+  #accept(id: Hash): void {
+    this.counts.accepted++;
+    this.#accepted.push(id);
+    if (this.#accepted.length > MAX_ASKED_FOR) this.#accepted.shift();
   }
 
   #assertFinal({ name, node }: Machine, id: Hash): void {
@@ -91,5 +123,15 @@ export class Workload {
     const signature = client.sign(signedTransactionBytes(payload, this.#genesisId));
     if (trouble === 'signature') signature[3] = (signature[3] ?? 0) ^ 1;
     return encodeTransaction(payload, signature);
+  }
+}
+
+/** Undefined where the store is damaged. */
+function statusOf({ reader }: Node, id: Hash): string | undefined {
+  try {
+    return reader.status(id)?.state;
+  } catch (error) {
+    if (error instanceof StorageError) return undefined;
+    throw error;
   }
 }
