@@ -71,7 +71,7 @@ export class Chain implements StateReader {
       readonly tree: StateTree;
       readonly worker: Worker;
       readonly verified: SignatureCache;
-      readonly head: Block;
+      readonly head: Head;
     },
     onCommit: (committed: Committed) => void,
   ) {

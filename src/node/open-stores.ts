@@ -1,9 +1,8 @@
 /** What a node finds in its databases when it starts. */
 import type { Store } from '../ports/store.js';
 import type { AuthoritySet } from '../protocol/authorities.js';
-import { type Block, decodeBlock } from '../protocol/block.js';
-import { fromHex } from '../protocol/bytes.js';
 import { authoritiesOf, type GenesisConfig, readGenesisBlock } from '../protocol/genesis.js';
+import type { SealedHeader } from '../protocol/sealed-header.js';
 import { StateTree } from '../protocol/state-tree.js';
 import { ChainStore } from '../storage/chain-store.js';
 import { SignerRecordStore } from '../storage/signer-record.js';
@@ -14,7 +13,7 @@ export interface OpenedChain {
   readonly authorities: AuthoritySet;
   readonly store: ChainStore;
   readonly tree: StateTree;
-  readonly head: Block;
+  readonly head: SealedHeader;
 }
 
 export interface Opened extends OpenedChain {
@@ -40,13 +39,11 @@ export async function openChain(chain: Store, genesisBlock: Uint8Array): Promise
     (await ChainStore.initialise(chain, { block, changes, supply }));
   const tree = await StateTree.buildAsync(store.accounts());
   store.assertStateRoot(tree.root);
-  const headBytes = store.blockBytes(store.head.number);
-  if (headBytes === undefined) throw new Error('the chain has no head');
   return {
     genesis: config,
     authorities: authoritiesOf(config),
     store,
     tree,
-    head: decodeBlock(headBytes.block, fromHex(block.id)),
+    head: store.headBlock,
   };
 }

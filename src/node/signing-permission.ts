@@ -5,9 +5,9 @@
 import { GENESIS_NUMBER } from '../protocol/block.js';
 import type { Address } from '../protocol/bytes.js';
 import { decodeCertificate } from '../protocol/certificate.js';
+import { decodeSealedHeader } from '../protocol/sealed-header.js';
 import type { ChainStore } from '../storage/chain-store.js';
 import type { SignerRecordStore } from '../storage/signer-record.js';
-import { headerOfBlock } from '../sync/block-number.js';
 
 export class SigningPermission {
   readonly #record: SignerRecordStore;
@@ -66,11 +66,13 @@ export function findOwnMark(
   index: number,
 ): number | undefined {
   for (let { number } = store.head; number > above; number--) {
-    const stored = store.blockBytes(number);
-    if (stored === undefined || stored.certificate === null) continue;
+    const stored = store.header(number);
+    // Where nothing is kept any more.
+    if (stored === undefined) return undefined;
+    if (stored.certificate === null) continue;
     const { signatures } = decodeCertificate(stored.certificate);
     if (signatures.some(({ authority }) => authority === index)) return number;
-    if (headerOfBlock(stored.block).coinbase === address) return number;
+    if (decodeSealedHeader(stored.sealedHeader).header.coinbase === address) return number;
   }
   return undefined;
 }

@@ -10,7 +10,7 @@ import { ProtocolError } from '../protocol/errors.js';
 import { readGenesisBlock } from '../protocol/genesis.js';
 import { CheckingStore, RecordFault } from '../storage/checking-store.js';
 import { isWellFormed } from '../storage/describe.js';
-import { accountsBehind, BLOCKS, numberIn } from '../storage/keys.js';
+import { accountsBehind, HEADERS, numberIn } from '../storage/keys.js';
 import type { Shadow } from '../storage/shadow.js';
 import { ChainTables } from '../storage/tables.js';
 import { openTemporaryStore } from '../storage/temporary-store.js';
@@ -129,7 +129,7 @@ async function assertNoneBehind(database: Store, tables: ChainTables, last: numb
 
 /** The number of the last block in a database, sound or not; 0 if there is none. */
 export async function highestBlock(database: Store): Promise<number> {
-  for await (const [key] of database.entries({ ...BLOCKS, reverse: true, limit: 1 })) {
+  for await (const [key] of database.entries({ ...HEADERS, reverse: true, limit: 1 })) {
     if (isWellFormed(key)) return numberIn(key, 1);
   }
   return 0;

@@ -61,7 +61,12 @@ export function encodeHeader(header: Header): Uint8Array {
 }
 
 export function miningHashOf(header: Header): Hash {
-  return sha256Hex(concat(HEADER_TAG, encodeHeader(header)));
+  return miningHashOfBytes(encodeHeader(header));
+}
+
+/** As `miningHashOf`, of a header as it came. */
+export function miningHashOfBytes(header: Uint8Array): Hash {
+  return sha256Hex(concat(HEADER_TAG, header));
 }
 
 /** The block's id for a nonce: H(decimal(nonce) || hex(mining hash)). */
@@ -127,7 +132,7 @@ export function decodeBlock(wire: Uint8Array, genesisId: Uint8Array): Block {
     if (!(bytes instanceof Uint8Array)) throw malformed('block: a transaction is not a byte string');
     return decodeTransaction(bytes, genesisId);
   });
-  const miningHash = sha256Hex(concat(HEADER_TAG, headerBytes));
+  const miningHash = miningHashOfBytes(headerBytes);
   return {
     wire,
     header: decodeHeader(headerBytes),

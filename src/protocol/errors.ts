@@ -54,6 +54,12 @@ export const ERRORS = {
   BAD_CERTIFICATE: { fault: 'peer', status: 400, advice: 'The certificate does not prove the block final.' },
   BAD_GENESIS: { fault: 'sender', status: 400, advice: 'Mend the genesis file where the message says.' },
   BAD_VOTE: { fault: 'peer', status: 400, advice: 'The vote or proposal breaks a rule of the protocol.' },
+  // Reading.
+  PRUNED: {
+    fault: 'nobody',
+    status: 410,
+    advice: 'This node keeps no blocks or states so old: ask one that keeps all.',
+  },
   // The mempool.
   REPLACEMENT_UNDERPRICED: {
     fault: 'sender',

@@ -4,18 +4,20 @@
  * The accounts as a whole are checked by the node, which rebuilds the state tree from them.
  */
 import type { Store } from '../ports/store.js';
-import { type Block, decodeBlock, GENESIS_NUMBER } from '../protocol/block.js';
+import { decodeBlock, GENESIS_NUMBER } from '../protocol/block.js';
 import { fromHex, type Hash } from '../protocol/bytes.js';
 import { decodeCertificate } from '../protocol/certificate.js';
+import { decodeSealedHeader, type SealedHeader } from '../protocol/sealed-header.js';
+import type { BlockChanges } from './block-changes.js';
 import { StorageError } from './errors.js';
-import { BLOCKS, numberIn } from './keys.js';
+import { BODIES, HEADERS, numberIn } from './keys.js';
 import { WRITE_BUFFER_BYTES } from './level-store.js';
 import {
-  type BlockSummary,
+  type Base,
   type ChainTables,
   chainDamaged,
+  changesName,
   type Head,
-  historyName,
   missing,
   parsed,
   present,
@@ -26,9 +28,11 @@ const LOGGED_BYTES = 3 * WRITE_BUFFER_BYTES;
 
 export interface CheckedHead {
   readonly genesisId: Hash;
+  readonly base: Base;
   readonly head: Head;
-  readonly block: Block;
-  readonly summary: BlockSummary;
+  readonly block: SealedHeader;
+  /** What the head did; undefined if it is the base. */
+  readonly changes: BlockChanges | undefined;
 }
 
 /** @throws StorageError OTHER_GENESIS, DAMAGED */
@@ -42,18 +46,19 @@ export async function checkChain(
     const message = `the chain database belongs to the network of genesis ${genesisId}, not to that of ${wanted}`;
     throw new StorageError('OTHER_GENESIS', message);
   }
-  const checked = checkHead(tables, genesisId);
-  await checkNoneMissing(store, checked.head.number);
-  return checked;
+  const base = tables.base();
+  const head = present(tables.head(), 'the head');
+  const block = checkHead(tables, genesisId, head);
+  const changes = head.number === base.number ? undefined : checkRecords(tables, genesisId, block);
+  await checkNoneMissing(store, tables, head.number, base);
+  return { genesisId, base, head, block, changes };
 }
 
-/** Every record of the head's batch, against the block itself. */
-function checkHead(tables: ChainTables, genesisId: Hash): CheckedHead {
-  const head = present(tables.head(), 'the head');
+function checkHead(tables: ChainTables, genesisId: Hash, head: Head): SealedHeader {
   const { number } = head;
   const what = `block ${number}`;
-  const stored = present(tables.block(number), what);
-  const block = parsed(what, stored.block, (bytes) => decodeBlock(bytes, fromHex(genesisId)));
+  const stored = present(tables.header(number), what);
+  const block = parsed(what, stored.sealedHeader, decodeSealedHeader);
   if (block.id !== head.id || block.header.number !== number || block.header.time !== head.timeMs) {
     throw chainDamaged(`the head is not ${what}`);
   }
@@ -63,20 +68,30 @@ function checkHead(tables: ChainTables, genesisId: Hash): CheckedHead {
   else parsed(`the certificate of ${what}`, stored.certificate, decodeCertificate);
   if (tables.blockNumber(genesisId) !== GENESIS_NUMBER) throw missing('the index of the genesis block');
   if (tables.blockNumber(block.id) !== number) throw missing(`the index of ${what}`);
+  return block;
+}
 
-  const summary = present(tables.summary(number), `the summary of ${what}`);
-  if (summary.transactionCount !== block.transactions.length) {
-    throw chainDamaged(`the summary of ${what} does not fit it`);
+/** Every other record of the head's batch, against the block itself. */
+function checkRecords(
+  tables: ChainTables,
+  genesisId: Hash,
+  { header: { number } }: SealedHeader,
+): BlockChanges {
+  const what = `block ${number}`;
+  const stored = present(tables.block(number), what);
+  const { transactions } = parsed(what, stored.block, (bytes) => decodeBlock(bytes, fromHex(genesisId)));
+  const changes = present(tables.changes(number), changesName(number));
+  if (changes.transactionCount !== transactions.length) {
+    throw chainDamaged(`${changesName(number)} does not fit it`);
   }
-  block.transactions.forEach(({ id }, index) => {
+  transactions.forEach(({ id }, index) => {
     const place = tables.place(id);
     if (place?.blockNumber !== number || place.index !== index) {
       throw missing(`the index of transaction ${id}`);
     }
   });
-  for (const address of summary.touched) {
+  for (const [address, { nonce, balance, stake }] of changes) {
     const account = present(tables.account(address), `account ${address}`);
-    const { nonce, balance, stake } = present(tables.history(address, number), historyName(address, number));
     if (
       account.touchedIn !== number ||
       account.nonce !== nonce ||
@@ -86,19 +101,25 @@ function checkHead(tables: ChainTables, genesisId: Hash): CheckedHead {
       throw chainDamaged(`account ${address} is not as ${what} left it`);
     }
   }
-  return { genesisId, head, block, summary };
+  return changes;
 }
 
-async function checkNoneMissing(store: Store, head: number): Promise<void> {
-  let expected = head;
-  let bytes = 0;
-  for await (const [key, value] of store.entries({ ...BLOCKS, reverse: true })) {
+async function checkNoneMissing(store: Store, tables: ChainTables, head: number, base: Base): Promise<void> {
+  for await (const [key] of store.entries({ ...HEADERS, reverse: true, limit: 1 })) {
     const number = numberIn(key, 1);
     if (number > head) throw chainDamaged(`there is a block ${number} above the head ${head}`);
-    if (number !== expected) throw missing(`block ${expected}`);
+  }
+  const lowest = Math.max(base.number, GENESIS_NUMBER - 1);
+  let expected = head;
+  let bytes = 0;
+  for await (const [key, value] of store.entries({ ...BODIES, reverse: true })) {
+    const number = numberIn(key, 1);
+    if (expected === lowest) return;
+    if (number > head) throw chainDamaged(`there is a block ${number} above the head ${head}`);
+    if (number !== expected || tables.header(number) === undefined) throw missing(`block ${expected}`);
     expected--;
     bytes += value.length;
     if (bytes > LOGGED_BYTES) return;
   }
-  if (expected >= GENESIS_NUMBER) throw missing(`block ${expected}`);
+  if (expected > lowest) throw missing(`block ${expected}`);
 }

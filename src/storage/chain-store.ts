@@ -6,28 +6,26 @@
  * it from `accounts()` at start and hands its root to `assertStateRoot`.
  */
 import type { Store, StoreOperation } from '../ports/store.js';
-import { GENESIS_NUMBER } from '../protocol/block.js';
+import { type Block, GENESIS_NUMBER } from '../protocol/block.js';
 import { type Address, fromHex, type Hash, isAddress, ZERO_HASH } from '../protocol/bytes.js';
-import { malformed } from '../protocol/errors.js';
+import { malformed, ProtocolError } from '../protocol/errors.js';
+import { type SealedHeader, splitBlock } from '../protocol/sealed-header.js';
 import type { Account } from '../protocol/state.js';
+import { type AccountRecord, type BlockChanges, decodeRecord } from './block-changes.js';
 import { type CheckedHead, checkChain } from './chain-check.js';
-import { type BlockCommit, commitBatch, rewrites, touchedBy } from './commit-batch.js';
+import { type BlockCommit, commitBatch, rewrites, TOUCHES_PER_MILESTONE, touchedBy } from './commit-batch.js';
 import { bringUpToDate, putFormat } from './format.js';
-import { accountsBehind, addressIn, GENESIS_ID_KEY, historyBehind } from './keys.js';
+import { accountsBehind, addressIn, GENESIS_ID_KEY, milestonesBehind, numberIn } from './keys.js';
 import { Lru } from './lru.js';
 import { type Page, type PlaceList, pageOfPlaces } from './place-list.js';
 import {
-  type AccountRecord,
+  type Base,
   type BlockBytes,
-  type BlockSummary,
   ChainTables,
   chainDamaged,
-  decodeAccountRecord,
-  decodeHistoryRecord,
+  changesName,
   type Head,
-  type HistoryRecord,
-  historyName,
-  missing,
+  type HeaderBytes,
   parsed,
   present,
   type TransactionPlace,
@@ -37,6 +35,8 @@ import {
 const ACCOUNT_CACHE = 50_000;
 /** Public keys kept, about 400 bytes each. */
 const PUBLIC_KEY_CACHE = 20_000;
+/** Records of changes kept for readers, which often need the same few; 700 KB each at the most. */
+const CHANGES_CACHE = 16;
 
 /** The genesis block and what it creates. */
 export type Genesis = Pick<BlockCommit, 'block' | 'changes' | 'supply'>;
@@ -45,31 +45,37 @@ export class ChainStore {
   readonly genesisId: Hash;
   readonly #store: Store;
   readonly #tables: ChainTables;
+  #base: Base;
   #head: Head;
-  #hashState: Hash;
+  #headBlock: SealedHeader;
   /** The newest block with transactions; 0 if there is none. */
   #transactedIn: number;
   readonly #accounts = new Lru<Address, AccountRecord>(ACCOUNT_CACHE);
   readonly #publicKeys = new Lru<Address, Uint8Array>(PUBLIC_KEY_CACHE);
+  readonly #changes = new Lru<number, BlockChanges>(CHANGES_CACHE);
   /**
    * While a block is being written: what it touches, as of the head. The store may already answer with later values.
    * After a failed write it stays, as nobody knows what the disk holds until it is opened anew.
    */
   #beforeCommit: ReadonlyMap<Address, AccountRecord | undefined> | undefined;
 
-  private constructor(store: Store, tables: ChainTables, { genesisId, head, block, summary }: CheckedHead) {
-    this.genesisId = genesisId;
+  private constructor(store: Store, tables: ChainTables, checked: CheckedHead) {
+    const { base, head, block, changes } = checked;
+    this.genesisId = checked.genesisId;
     this.#store = store;
     this.#tables = tables;
+    this.#base = base;
     this.#head = head;
-    this.#hashState = block.header.hashState;
-    this.#transactedIn = summary.transactionCount > 0 ? head.number : summary.previousTransacted;
+    this.#headBlock = block;
+    // What the base itself did is not kept: a list that goes on there ends with PRUNED.
+    if (changes === undefined) this.#transactedIn = head.number;
+    else this.#transactedIn = changes.transactionCount > 0 ? head.number : changes.previousTransacted;
   }
 
   /**
    * The chain in `store`, or undefined if the store is empty.
    * @param genesisId refuses any other network's chain
-   * @throws StorageError NEWER_FORMAT, OTHER_GENESIS, DAMAGED
+   * @throws StorageError NEWER_FORMAT, OLDER_FORMAT, OTHER_GENESIS, DAMAGED
    */
   static async open(store: Store, genesisId?: Hash): Promise<ChainStore | undefined> {
     if (!(await bringUpToDate(store))) return undefined;
@@ -94,6 +100,16 @@ export class ChainStore {
 
   get head(): Head {
     return this.#head;
+  }
+
+  /** The head's header, nonce and seal. */
+  get headBlock(): SealedHeader {
+    return this.#headBlock;
+  }
+
+  /** From where on blocks and states are kept. */
+  get base(): Base {
+    return this.#base;
   }
 
   /**
@@ -125,26 +141,39 @@ export class ChainStore {
       head = batch.head;
       if (commit.block.transactions.length > 0) transactedIn = head.number;
     }
+    const last = commits.at(-1);
     this.#beforeCommit = before;
     await this.#store.write([...operations, ...rewrites(head, records)], { sync: true });
     this.#beforeCommit = undefined;
     this.#head = head;
-    this.#hashState = commits.at(-1)?.block.header.hashState ?? this.#hashState;
+    if (last !== undefined) this.#headBlock = sealedHeaderOf(last.block);
     this.#transactedIn = transactedIn;
     for (const [address, record] of records) this.#accounts.set(address, record);
   }
 
   /** @throws StorageError DAMAGED unless `root`, made from `accounts()`, is the head's state root */
   assertStateRoot(root: Hash): void {
-    if (root !== this.#hashState) {
+    if (root !== this.#headBlock.header.hashState) {
       throw chainDamaged(`its accounts are not those of block ${this.#head.number}`);
     }
   }
 
-  /** Wire forms; undefined above the head and below genesis. */
+  /** Wire forms; undefined above the head, below genesis, and where only the header is kept. */
   blockBytes(number: number): BlockBytes | undefined {
-    if (!this.#isFinal(number)) return undefined;
+    if (!this.isKept(number)) return undefined;
     return present(this.#tables.block(number), `block ${number}`);
+  }
+
+  /** What is kept of every block since `base.lowestHeader`, and of genesis. */
+  header(number: number): HeaderBytes | undefined {
+    if (!this.#isFinal(number)) return undefined;
+    if (number !== GENESIS_NUMBER && number < this.#base.lowestHeader) return undefined;
+    return present(this.#tables.header(number), `block ${number}`);
+  }
+
+  /** Whether block `number` is final here and kept whole. */
+  isKept(number: number): boolean {
+    return this.#isFinal(number) && (number > this.#base.number || number === GENESIS_NUMBER);
   }
 
   blockNumber(id: Hash): number | undefined {
@@ -172,23 +201,34 @@ export class ChainStore {
     return publicKey;
   }
 
-  /** The account as it was after block `number`; undefined if it did not exist yet. */
+  /**
+   * The account as it was after block `number`; undefined if it did not exist yet.
+   * @throws ProtocolError PRUNED
+   */
   async accountAt(address: Address, number: number): Promise<Account | undefined> {
-    this.#assertFinal(number);
+    this.#assertStateKept(number);
     const record = this.#record(address);
     return record && this.#asOf(address, record, number);
   }
 
-  /** The accounts that block `number` changed or one of its transactions names, as after it, in address order. */
+  /**
+   * The accounts that block `number` changed or one of its transactions names, as after it, in address order.
+   * @throws ProtocolError PRUNED
+   */
   async touchedAccounts(number: number): Promise<(readonly [Address, Account])[]> {
     this.#assertFinal(number);
-    const { touched } = this.#summary(number);
-    return touched.map((address) => [address, accountOf(this.#history(address, number))]);
+    if (!this.isKept(number)) throw pruned(this.#base);
+    const accounts: (readonly [Address, Account])[] = [];
+    for (const [address, change] of this.#changesOf(number)) accounts.push([address, accountOf(change)]);
+    return accounts;
   }
 
-  /** Every account as after block `number`, in address order; those behind `after` only, if it is given. */
+  /**
+   * Every account as after block `number`, in address order; those behind `after` only, if it is given.
+   * @throws ProtocolError PRUNED
+   */
   accountsAt(number: number, after?: Address): AsyncIterable<readonly [Address, Account]> {
-    this.#assertFinal(number);
+    this.#assertStateKept(number);
     return this.#accountsAt(number, after);
   }
 
@@ -209,7 +249,10 @@ export class ChainStore {
     return { items, next: null };
   }
 
-  /** Final transactions from or to the account, newest first. @throws ProtocolError MALFORMED for a bad cursor */
+  /**
+   * Final transactions from or to the account, newest first.
+   * @throws ProtocolError MALFORMED for a bad cursor, PRUNED for a page of which nothing is kept
+   */
   async accountTransactions(
     address: Address,
     cursor: string | undefined,
@@ -219,24 +262,30 @@ export class ChainStore {
     const list: PlaceList = {
       newest: this.#record(address)?.transactedIn ?? 0,
       at: (number) => {
-        const record = this.#tables.history(address, number);
-        return record && { indices: record.indices, previous: record.previousTransactedIn };
+        const change = this.#changesOf(number).of(address);
+        return change && { indices: change.indices, previous: change.before?.transactedIn ?? 0 };
       },
     };
-    return pageOfPlaces(list, cursor, limit, this.#head.number);
+    return this.#page(list, cursor, limit);
   }
 
-  /** All final transactions, newest first. @throws ProtocolError MALFORMED for a bad cursor */
+  /** All final transactions, newest first. @throws as `accountTransactions` */
   async transactionPlaces(cursor: string | undefined, limit: number): Promise<Page<TransactionPlace>> {
     assertLimit(limit);
     const list: PlaceList = {
       newest: this.#transactedIn,
       at: (number) => {
-        const { transactionCount, previousTransacted } = this.#summary(number);
+        const { transactionCount, previousTransacted } = this.#changesOf(number);
         return { indices: [...Array(transactionCount).keys()], previous: previousTransacted };
       },
     };
-    return pageOfPlaces(list, cursor, limit, this.#head.number);
+    return this.#page(list, cursor, limit);
+  }
+
+  #page(list: PlaceList, cursor: string | undefined, limit: number): Page<TransactionPlace> {
+    const page = pageOfPlaces(list, cursor, limit, { head: this.#head.number, base: this.#base.number });
+    if (page === undefined) throw pruned(this.#base);
+    return page;
   }
 
   #record(address: Address): AccountRecord | undefined {
@@ -248,12 +297,12 @@ export class ChainStore {
     return record;
   }
 
-  #summary(number: number): BlockSummary {
-    return present(this.#tables.summary(number), `the summary of block ${number}`);
-  }
-
-  #history(address: Address, number: number): HistoryRecord {
-    return present(this.#tables.history(address, number), historyName(address, number));
+  #changesOf(number: number): BlockChanges {
+    const cached = this.#changes.get(number);
+    if (cached !== undefined) return cached;
+    const changes = present(this.#tables.changes(number), changesName(number));
+    this.#changes.set(number, changes);
+    return changes;
   }
 
   async *#accountsAt(
@@ -262,23 +311,34 @@ export class ChainStore {
   ): AsyncGenerator<readonly [Address, Account]> {
     for await (const [key, value] of this.#store.entries(accountsBehind(after))) {
       const address = addressIn(key);
-      const record = parsed(`account ${address}`, value, decodeAccountRecord);
+      const record = parsed(`account ${address}`, value, decodeRecord);
       const account = await this.#asOf(address, record, number);
       if (account !== undefined) yield [address, account];
     }
   }
 
-  /** Finds the first change behind `number`: it says which one came before. */
+  /** Goes back along the account's changes to the first one behind `number`: that says what was before. */
   async #asOf(address: Address, record: AccountRecord, number: number): Promise<Account | undefined> {
     if (record.touchedIn <= number) return accountOf(record);
-    const what = `the history of ${address} behind block ${number}`;
-    for await (const [, value] of this.#store.entries({ ...historyBehind(address, number), limit: 1 })) {
-      const { previousTouchedIn } = parsed(what, value, decodeHistoryRecord);
-      if (previousTouchedIn === 0) return undefined;
-      if (previousTouchedIn > number) throw missing(what);
-      return accountOf(this.#history(address, previousTouchedIn));
+    let at = record.touchedIn;
+    // Not worth a seek for an account with fewer changes than lie between two milestones.
+    if (record.touches >= TOUCHES_PER_MILESTONE) at = (await this.#milestoneBehind(address, number)) ?? at;
+    for (;;) {
+      const change = present(this.#changesOf(at).of(address), `what block ${at} did to account ${address}`);
+      const { before } = change;
+      if (before === undefined) return undefined;
+      if (before.touchedIn <= number) return accountOf(before);
+      at = before.touchedIn;
     }
-    throw missing(what);
+  }
+
+  async #milestoneBehind(address: Address, number: number): Promise<number | undefined> {
+    for await (const [key] of this.#store.entries({ ...milestonesBehind(address, number), limit: 1 })) {
+      // The store may have that of a block that is being written.
+      const milestone = numberIn(key, 21);
+      return milestone > this.#head.number ? undefined : milestone;
+    }
+    return undefined;
   }
 
   #isFinal(number: number): boolean {
@@ -287,6 +347,11 @@ export class ChainStore {
 
   #assertFinal(number: number): void {
     if (!this.#isFinal(number)) throw new RangeError(`there is no block ${number}`);
+  }
+
+  #assertStateKept(number: number): void {
+    this.#assertFinal(number);
+    if (number < this.#base.number) throw pruned(this.#base);
   }
 }
 
@@ -300,6 +365,16 @@ function assertFollows({ block, certificate }: BlockCommit, head: Head): void {
 
 function accountOf({ nonce, balance, stake }: Account): Account {
   return { nonce, balance, stake };
+}
+
+function sealedHeaderOf({ wire, header, nonce, signature, id }: Block): SealedHeader {
+  const [bytes] = splitBlock(wire);
+  return { bytes, header, nonce, signature, id };
+}
+
+/** What is asked for was dropped, or never fetched. */
+export function pruned({ number }: Base): ProtocolError {
+  return new ProtocolError('PRUNED', `kept are the states from block ${number} on and the blocks above it`);
 }
 
 function assertLimit(limit: number): void {

@@ -13,15 +13,16 @@ import { EvidenceStore } from './evidence.js';
 import { extraRecord } from './extra-record.js';
 import {
   ACCOUNT,
-  BLOCK,
   BLOCK_ID,
+  BODY,
   type Bounds,
+  CHANGES,
   HEAD_KEY,
-  HISTORY,
+  HEADER,
   META,
+  MILESTONE,
   NO_TABLE,
   PUBLIC_KEY,
-  SUMMARY,
   TRANSACTION,
   table,
 } from './keys.js';
@@ -34,7 +35,7 @@ export class RecordFault extends Error {
 /** What a growing chain reads again of what it wrote, beside its genesis. */
 const READ_BACK: ReadonlySet<number | undefined> = new Set([META, ACCOUNT, PUBLIC_KEY]);
 /** Tables whose records are written once; their number tells whether the database has more. */
-const WRITTEN_ONCE = [BLOCK, SUMMARY, BLOCK_ID, TRANSACTION, HISTORY];
+const WRITTEN_ONCE = [HEADER, BODY, CHANGES, BLOCK_ID, TRANSACTION, MILESTONE];
 
 export class CheckingStore implements Store {
   readonly #database: Store;

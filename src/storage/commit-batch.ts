@@ -4,18 +4,21 @@ import type { Block } from '../protocol/block.js';
 import type { Address } from '../protocol/bytes.js';
 import type { Certificate } from '../protocol/certificate.js';
 import type { Account } from '../protocol/state.js';
+import { type AccountChange, type AccountRecord, encodeChanges } from './block-changes.js';
 import {
-  type AccountRecord,
   type Head,
   putAccount,
   putBlock,
   putBlockNumber,
+  putChanges,
   putHead,
-  putHistory,
+  putMilestone,
   putPlace,
   putPublicKey,
-  putSummary,
 } from './tables.js';
+
+/** Every so many blocks that touch an account one of them is a milestone: finding a past state takes fewer steps. */
+export const TOUCHES_PER_MILESTONE = 32;
 
 /** A final block and what executing it gave. */
 export interface BlockCommit {
@@ -40,9 +43,10 @@ export interface CommitBatch {
 
 /** The addresses that the block changed or one of its transactions names, sorted, with the transactions' indices. */
 export function touchedBy({ block, changes }: BlockCommit): Map<Address, number[]> {
-  const named = block.transactions.flatMap(({ from, to }) => [from, to]);
+  const addresses = new Set(changes.keys());
+  for (const { from, to } of block.transactions) addresses.add(from).add(to);
   const touched = new Map<Address, number[]>();
-  for (const address of [...changes.keys(), ...named].sort()) touched.set(address, []);
+  for (const address of [...addresses].sort()) touched.set(address, []);
   block.transactions.forEach(({ from, to }, index) => {
     touched.get(from)?.push(index);
     if (to !== from) touched.get(to)?.push(index);
@@ -65,12 +69,7 @@ export function commitBatch(
   const { number, time } = block.header;
   const head: Head = { number, id: block.id, timeMs: time, supply };
   const operations: StoreOperation[] = [
-    putBlock(number, { block: block.wire, certificate: certificate?.wire ?? null }),
-    putSummary(number, {
-      transactionCount: block.transactions.length,
-      previousTransacted,
-      touched: [...touched.keys()],
-    }),
+    ...putBlock(number, { block: block.wire, certificate: certificate?.wire ?? null }),
     putBlockNumber(block.id, number),
   ];
   block.transactions.forEach(({ id }, index) => {
@@ -78,30 +77,32 @@ export function commitBatch(
   });
   for (const [address, publicKey] of newKeys) operations.push(putPublicKey(address, publicKey));
 
+  const accountChanges = new Map<Address, AccountChange>();
   const records = new Map<Address, AccountRecord>();
   for (const [address, indices] of touched) {
     const old = before(address);
     const account = changes.get(address) ?? old;
     if (account === undefined) throw new Error(`block ${number} names ${address}, which it did not create`);
     const { nonce, balance, stake } = account;
+    accountChanges.set(address, { nonce, balance, stake, before: old, indices });
     const transactedIn = indices.length > 0 ? number : (old?.transactedIn ?? 0);
-    const record: AccountRecord = { nonce, balance, stake, touchedIn: number, transactedIn };
+    const touches = (old?.touches ?? 0) + 1;
+    const record: AccountRecord = { nonce, balance, stake, touchedIn: number, transactedIn, touches };
     records.set(address, record);
-    operations.push(
-      putHistory(address, number, {
-        nonce,
-        balance,
-        stake,
-        previousTouchedIn: old?.touchedIn ?? 0,
-        previousTransactedIn: old?.transactedIn ?? 0,
-        indices,
-      }),
-    );
+    if (isMilestone(touches)) operations.push(putMilestone(address, number));
   }
+  operations.push(
+    putChanges(number, encodeChanges(block.transactions.length, previousTransacted, accountChanges)),
+  );
   return { head, operations, records };
 }
 
 /** Puts of what each block writes anew: of several blocks in one batch only the last state of it. */
 export function rewrites(head: Head, records: ReadonlyMap<Address, AccountRecord>): StoreOperation[] {
   return [putHead(head), ...Array.from(records, ([address, record]) => putAccount(address, record))];
+}
+
+/** Whether the block that touches an account for the `touches`-th time is a milestone of it. */
+export function isMilestone(touches: number): boolean {
+  return touches % TOUCHES_PER_MILESTONE === 0;
 }

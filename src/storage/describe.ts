@@ -1,21 +1,23 @@
 /** The records of the chain's database in words, for whoever is told that one of them is wrong. */
 import { equalBytes, toHex } from '../protocol/bytes.js';
 import { decode } from '../protocol/encoding.js';
+import { BlockChanges, decodeRecord } from './block-changes.js';
 import {
   ACCOUNT,
   addressIn,
-  BLOCK,
   BLOCK_ID,
+  BODY,
+  CHANGES,
   EVIDENCE,
   GENESIS_ID_KEY,
-  HISTORY,
+  HEADER,
   META,
+  MILESTONE,
   numberIn,
   PUBLIC_KEY,
-  SUMMARY,
   TRANSACTION,
 } from './keys.js';
-import { decodeAccountRecord, decodeHistoryRecord, historyName } from './tables.js';
+import { changesName } from './tables.js';
 
 /** Longer texts are cut to this, around the place where they differ. */
 const SHOWN_LENGTH = 240;
@@ -26,18 +28,22 @@ interface Kind {
   name(key: Uint8Array): string;
 }
 
-const META_NAMES = ['the format number', 'the genesis id', 'the head record'];
+const META_NAMES = ['the format number', 'the genesis id', 'the head record', 'the base record'];
 
 const KINDS: ReadonlyMap<number, Kind> = new Map([
   [META, { keyBytes: 2, name: (key) => META_NAMES[key[1] ?? -1] ?? entryName(key) }],
-  [BLOCK, { keyBytes: 5, name: (key) => `block ${numberIn(key, 1)}` }],
-  [SUMMARY, { keyBytes: 5, name: (key) => `the summary of block ${numberIn(key, 1)}` }],
+  [HEADER, { keyBytes: 5, name: (key) => `block ${numberIn(key, 1)}` }],
+  [BODY, { keyBytes: 5, name: (key) => `the body of block ${numberIn(key, 1)}` }],
   [BLOCK_ID, { keyBytes: 33, name: (key) => `the index of block id ${toHex(key.subarray(1))}` }],
   [TRANSACTION, { keyBytes: 33, name: (key) => `the index of transaction ${toHex(key.subarray(1))}` }],
   [ACCOUNT, { keyBytes: 21, name: (key) => `account ${addressIn(key)}` }],
-  [HISTORY, { keyBytes: 25, name: (key) => historyName(addressIn(key), numberIn(key, 21)) }],
+  [CHANGES, { keyBytes: 5, name: (key) => changesName(numberIn(key, 1)) }],
   [PUBLIC_KEY, { keyBytes: 21, name: (key) => `the public key of ${addressIn(key)}` }],
   [EVIDENCE, { keyBytes: 30, name: (key) => `a piece of evidence against ${addressIn(key)}` }],
+  [
+    MILESTONE,
+    { keyBytes: 25, name: (key) => `the milestone of ${addressIn(key)} at block ${numberIn(key, 21)}` },
+  ],
 ]);
 
 /** Whether the key has the form of its table's keys. */
@@ -66,12 +72,17 @@ export function contrast(
 function textOf(key: Uint8Array, value: Uint8Array): string {
   try {
     if (key[0] === PUBLIC_KEY || equalBytes(key, GENESIS_ID_KEY)) return toHex(value);
-    if (key[0] === ACCOUNT) return JSON.stringify(decodeAccountRecord(value));
-    if (key[0] === HISTORY) return JSON.stringify(decodeHistoryRecord(value));
+    if (key[0] === ACCOUNT) return JSON.stringify(decodeRecord(value));
+    if (key[0] === CHANGES) return textOfChanges(value);
     return JSON.stringify(decode(value), (_, part) => (part instanceof Uint8Array ? toHex(part) : part));
   } catch {
     return `the bytes ${toHex(value)}`;
   }
+}
+
+function textOfChanges(value: Uint8Array): string {
+  const changes = new BlockChanges(value);
+  return JSON.stringify([changes.transactionCount, changes.previousTransacted, Object.fromEntries(changes)]);
 }
 
 function cut(text: string, differs: number): string {

@@ -10,6 +10,8 @@ export type StorageErrorCode =
   | 'NOT_WRITABLE'
   /** Written by a newer ccoin: use that one. */
   | 'NEWER_FORMAT'
+  /** Written by an older ccoin, and not read any more: delete the chain and sync again, or export it with that one. */
+  | 'OLDER_FORMAT'
   /** The chain of another network: use another directory. */
   | 'OTHER_GENESIS'
   /** Make room. */

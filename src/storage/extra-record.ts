@@ -3,9 +3,10 @@ import type { Store } from '../ports/store.js';
 import { type Block, decodeBlock } from '../protocol/block.js';
 import { fromHex, toHex } from '../protocol/bytes.js';
 import { ProtocolError } from '../protocol/errors.js';
+import { isMilestone } from './commit-batch.js';
 import { isWellFormed } from './describe.js';
 import { StorageError } from './errors.js';
-import { addressIn, BLOCK_ID, HISTORY, numberIn, TRANSACTION, table } from './keys.js';
+import { addressIn, BLOCK_ID, MILESTONE, numberIn, TRANSACTION, table } from './keys.js';
 import { ChainTables, decodeInteger, decodePlace } from './tables.js';
 
 /** @param prefix of a table whose records are written once; all that the blocks up to the head promise are there */
@@ -49,10 +50,11 @@ class Promises {
         const { blockNumber, index } = decodePlace(value);
         return this.#block(blockNumber)?.transactions[index]?.id === toHex(key.subarray(1));
       }
-      case HISTORY: {
+      case MILESTONE: {
         const number = numberIn(key, 21);
         if (number > this.#head) return false;
-        return this.#tables.summary(number)?.touched.includes(addressIn(key)) ?? false;
+        const change = this.#tables.changes(number)?.of(addressIn(key));
+        return change !== undefined && isMilestone((change.before?.touches ?? 0) + 1);
       }
       default:
         return numberIn(key, 1) <= this.#head;

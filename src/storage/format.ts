@@ -5,12 +5,12 @@ import { EVERYTHING, FORMAT_KEY } from './keys.js';
 import { chainDamaged, decodeInteger, parsed, put } from './tables.js';
 
 /** Rises by one with every change to keys.ts or tables.ts that older code would misread. */
-export const FORMAT = 1;
+export const FORMAT = 2;
 
 /** Rewrites a database of one format into the next. Killed midway it runs again, so running twice must do no harm. */
 export type Migration = (store: Store) => Promise<void>;
 
-/** Of each older format, what makes it the next one. */
+/** Of each older format that is still read, what makes it the next one. */
 export const MIGRATIONS: ReadonlyMap<number, Migration> = new Map();
 
 /** The first record of a new database. */
@@ -19,7 +19,7 @@ export const putFormat = () => put(FORMAT_KEY, FORMAT);
 /**
  * Brings the database to the present format, one migration after the other.
  * @returns false if the database is empty
- * @throws StorageError NEWER_FORMAT, DAMAGED
+ * @throws StorageError NEWER_FORMAT, OLDER_FORMAT, DAMAGED
  */
 export async function bringUpToDate(
   store: Store,
@@ -38,11 +38,19 @@ export async function bringUpToDate(
   }
   for (; found < format; found++) {
     const migrate = migrations.get(found);
-    if (migrate === undefined) throw new Error(`there is no migration from format ${found}`);
+    if (migrate === undefined) throw tooOld(found);
     await migrate(store);
     await store.write([put(FORMAT_KEY, found + 1)], { sync: true });
   }
   return true;
+}
+
+function tooOld(format: number): StorageError {
+  return new StorageError(
+    'OLDER_FORMAT',
+    `the chain database has format ${format}, which this ccoin reads no more: delete it, and the node syncs the chain ` +
+      'again; or export it with the ccoin that wrote it, and import that',
+  );
 }
 
 async function isEmpty(store: Store): Promise<boolean> {

@@ -1,44 +1,52 @@
 /**
  * The key space of the chain's database: a prefix byte, then fields of fixed length, numbers big-endian, so that the
  * order of keys is the order of addresses and blocks. Values are `enc(…)` of the protocol where no other form is
- * given; tables.ts reads and writes them. A change here needs a new format number and a migration (format.ts).
+ * given; tables.ts and block-changes.ts read and write them. A change here needs a new format number (format.ts).
  *
  * | prefix | key                                 | value                                                          |
  * | ------ | ----------------------------------- | -------------------------------------------------------------- |
  * | 00     | 00                                  | format number                                                  |
  * | 00     | 01                                  | genesis id                                                     |
  * | 00     | 02                                  | head: [number, id, time in ms, supply]                         |
- * | 01     | number:4                            | [block wire form, certificate wire form or nil in genesis]     |
- * | 02     | number:4                            | [transactions, previous block with any (0: none), touched      |
- * |        |                                     | addresses, sorted and joined]                                  |
+ * | 00     | 03                                  | base: [number, lowest header]; absent if all is kept           |
+ * | 01     | number:4                            | [sealed header, certificate wire form or nil in genesis]       |
+ * | 02     | number:4                            | the rest of the block's wire form: its transactions, as it is  |
  * | 03     | block id:32                         | number                                                         |
  * | 04     | transaction id:32                   | [number of its block, index in it]                             |
  * | 05     | address:20                          | account now: [nonce, balance, stake, last block that touched   |
- * |        |                                     | it, last block with a transaction of it (0: none)]             |
- * | 06     | address:20 number:4                 | account after a block that touched it: [nonce, balance, stake, |
- * |        |                                     | the same two of the block before, indices of its transactions] |
+ * |        |                                     | it, last block with a transaction of it (0: none), how many    |
+ * |        |                                     | blocks touched it]                                             |
+ * | 06     | number:4                            | what the block did to each account it touched: see             |
+ * |        |                                     | block-changes.ts                                               |
  * | 07     | address:20                          | public key, PKCS#1 DER as it is                                |
  * | 08     | address:20 height:4 round:4 type:1  | evidence: [found at ms, message, other message]                |
+ * | 09     | address:20 number:4                 | nil: a milestone, every so many blocks that touched an account |
  *
- * The two block numbers in 05 and 06 link an account's history backwards: lists of an account's transactions follow
- * them without passing over blocks that merely paid it a reward, and an entry that is missing is noticed.
+ * The two block numbers in 05 link an account's history backwards through the records in 06: lists of an account's
+ * transactions follow them without passing over blocks that merely paid it a reward, and an entry that is missing is
+ * noticed. Milestones are where to enter that history, so that the past of a busy account is found in a few steps.
+ *
+ * Of the blocks above genesis up to the base there is no record in 02, 04, 06 and 09, and none in 01 and 03 below the
+ * lowest header.
  */
 import { type Address, fromHex, type Hash } from '../protocol/bytes.js';
 import { MAX_HEIGHT } from '../protocol/fields.js';
 
 export const META = 0x00;
-export const BLOCK = 0x01;
-export const SUMMARY = 0x02;
+export const HEADER = 0x01;
+export const BODY = 0x02;
 export const BLOCK_ID = 0x03;
 export const TRANSACTION = 0x04;
 export const ACCOUNT = 0x05;
-export const HISTORY = 0x06;
+export const CHANGES = 0x06;
 export const PUBLIC_KEY = 0x07;
 export const EVIDENCE = 0x08;
+export const MILESTONE = 0x09;
 
 export const FORMAT_KEY = Uint8Array.of(META, 0x00);
 export const GENESIS_ID_KEY = Uint8Array.of(META, 0x01);
 export const HEAD_KEY = Uint8Array.of(META, 0x02);
+export const BASE_KEY = Uint8Array.of(META, 0x03);
 
 /** Bounds of a range: `from` inclusive, `to` exclusive. */
 export interface Bounds {
@@ -47,20 +55,22 @@ export interface Bounds {
 }
 
 export const EVERYTHING: Bounds = { from: Uint8Array.of(0x00), to: Uint8Array.of(0xff) };
-export const BLOCKS = table(BLOCK);
+export const HEADERS = table(HEADER);
+export const BODIES = table(BODY);
 export const EVIDENCES = table(EVIDENCE);
 /** Where there is no table (yet). */
-export const NO_TABLE: Bounds = { from: Uint8Array.of(EVIDENCE + 1), to: EVERYTHING.to };
+export const NO_TABLE: Bounds = { from: Uint8Array.of(MILESTONE + 1), to: EVERYTHING.to };
 
-export const blockKey = (number: number) => numberKey(BLOCK, number);
-export const summaryKey = (number: number) => numberKey(SUMMARY, number);
+export const headerKey = (number: number) => numberKey(HEADER, number);
+export const bodyKey = (number: number) => numberKey(BODY, number);
+export const changesKey = (number: number) => numberKey(CHANGES, number);
 export const blockIdKey = (id: Hash) => hexKey(BLOCK_ID, id);
 export const transactionKey = (id: Hash) => hexKey(TRANSACTION, id);
 export const accountKey = (address: Address) => hexKey(ACCOUNT, address);
 export const publicKeyKey = (address: Address) => hexKey(PUBLIC_KEY, address);
 
-export function historyKey(address: Address, number: number): Uint8Array {
-  return hexKey(HISTORY, address, number);
+export function milestoneKey(address: Address, number: number): Uint8Array {
+  return hexKey(MILESTONE, address, number);
 }
 
 export function evidenceKey(authority: Address, height: number, round: number, type: number): Uint8Array {
@@ -77,9 +87,9 @@ export function accountsBehind(after: Address | undefined): Bounds {
   return { from, to: Uint8Array.of(ACCOUNT + 1) };
 }
 
-/** What happened to an account in blocks behind `number`. */
-export function historyBehind(address: Address, number: number): Bounds {
-  return { from: historyKey(address, number + 1), to: historyKey(address, MAX_HEIGHT + 1) };
+/** The milestones of an account behind block `number`. */
+export function milestonesBehind(address: Address, number: number): Bounds {
+  return { from: milestoneKey(address, number + 1), to: milestoneKey(address, MAX_HEIGHT + 1) };
 }
 
 export function evidenceOf(authority: Address): Bounds {

@@ -1,4 +1,5 @@
 /** Pages of a list of transactions, newest first, that is linked from block to block. */
+import { GENESIS_NUMBER } from '../protocol/block.js';
 import { malformed } from '../protocol/errors.js';
 import { present, type TransactionPlace } from './tables.js';
 
@@ -18,22 +19,31 @@ export interface PlaceList {
 /** Block number and index of the last item given, so a page is the same however many blocks have come since. */
 const CURSOR = /^([1-9]\d{0,9})-(0|[1-9]\d{0,9})$/;
 
+/** What the chain has of blocks: those above `base`, up to `head`. */
+export interface Kept {
+  readonly base: number;
+  readonly head: number;
+}
+
 /**
- * @param head the highest block that a cursor can name
+ * A page ends where nothing more is kept; the one after it is then undefined.
  * @throws ProtocolError MALFORMED for a cursor that is not of this list
  */
 export function pageOfPlaces(
   list: PlaceList,
   cursor: string | undefined,
   limit: number,
-  head: number,
-): Page<TransactionPlace> {
+  kept: Kept,
+): Page<TransactionPlace> | undefined {
   const start =
-    cursor === undefined ? { blockNumber: list.newest, index: Infinity } : parse(cursor, list, head);
+    cursor === undefined ? { blockNumber: list.newest, index: Infinity } : parse(cursor, list, kept);
+  if (start === undefined) return undefined;
   const items: TransactionPlace[] = [];
   let below = start.index;
   let blockNumber = start.blockNumber;
   while (blockNumber !== 0) {
+    if (blockNumber <= kept.base)
+      return items.length > 0 ? { items, next: cursorOf(items.at(-1)) } : undefined;
     const { indices, previous } = present(
       list.at(blockNumber),
       `the list of transactions in block ${blockNumber}`,
@@ -53,10 +63,12 @@ function cursorOf(place: TransactionPlace | undefined): string | null {
   return place === undefined ? null : `${place.blockNumber}-${place.index}`;
 }
 
-function parse(cursor: string, list: PlaceList, head: number): TransactionPlace {
+/** Undefined for a place that is not kept. */
+function parse(cursor: string, list: PlaceList, { base, head }: Kept): TransactionPlace | undefined {
   const match = CURSOR.exec(cursor);
   const blockNumber = Number(match?.[1]);
   const index = Number(match?.[2]);
+  if (match !== null && blockNumber <= base && blockNumber >= GENESIS_NUMBER) return undefined;
   if (match === null || blockNumber > head || !list.at(blockNumber)?.indices.includes(index)) {
     throw malformed('not a cursor of this list of transactions');
   }

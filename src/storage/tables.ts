@@ -1,20 +1,24 @@
 /** The records of the chain's database as values: reading and writing each of them, and nothing that spans two. */
 import type { Store, StoreOperation } from '../ports/store.js';
+import { GENESIS_NUMBER } from '../protocol/block.js';
 import { type Address, fromHex, type Hash, toHex } from '../protocol/bytes.js';
 import { decode, encode, type Value } from '../protocol/encoding.js';
 import { ProtocolError } from '../protocol/errors.js';
 import { Fields, MAX_HEIGHT } from '../protocol/fields.js';
-import type { Account } from '../protocol/state.js';
+import { joinBlock, splitBlock } from '../protocol/sealed-header.js';
+import { type AccountRecord, BlockChanges, decodeRecord, encodeRecord } from './block-changes.js';
 import { damaged, type StorageError } from './errors.js';
 import {
   accountKey,
+  BASE_KEY,
   blockIdKey,
-  blockKey,
+  bodyKey,
+  changesKey,
   GENESIS_ID_KEY,
   HEAD_KEY,
-  historyKey,
+  headerKey,
+  milestoneKey,
   publicKeyKey,
-  summaryKey,
   transactionKey,
 } from './keys.js';
 
@@ -33,12 +37,20 @@ export interface BlockBytes {
   readonly certificate: Uint8Array | null;
 }
 
-export interface BlockSummary {
-  readonly transactionCount: number;
-  /** The nearest block below that has transactions; 0 if there is none. */
-  readonly previousTransacted: number;
-  /** Sorted. */
-  readonly touched: readonly Address[];
+/** What is kept of every block. */
+export interface HeaderBytes {
+  /** See protocol/sealed-header.ts. */
+  readonly sealedHeader: Uint8Array;
+  /** Null in genesis only. */
+  readonly certificate: Uint8Array | null;
+}
+
+/** From where on the chain is kept whole. */
+export interface Base {
+  /** Of genesis and the blocks above this one everything is kept, and the state is known from this one on; 0 for all. */
+  readonly number: number;
+  /** Headers and certificates are kept of genesis, and from this block on. */
+  readonly lowestHeader: number;
 }
 
 /** Where a final transaction is. */
@@ -47,22 +59,8 @@ export interface TransactionPlace {
   readonly index: number;
 }
 
-/** An account and the newest blocks that touched it. */
-export interface AccountRecord extends Account {
-  readonly touchedIn: number;
-  /** The newest block with a transaction from or to it; 0 if there is none. */
-  readonly transactedIn: number;
-}
-
-/** An account after one block; the two numbers are those of its AccountRecord before that block (0: none). */
-export interface HistoryRecord extends Account {
-  readonly previousTouchedIn: number;
-  readonly previousTransactedIn: number;
-  /** Rising indices of the block's transactions from or to it. */
-  readonly indices: readonly number[];
-}
-
-const ADDRESS_BYTES = 20;
+/** Of a chain that keeps everything. */
+export const WHOLE: Base = { number: 0, lowestHeader: GENESIS_NUMBER };
 
 export class ChainTables {
   readonly #store: Store;
@@ -88,22 +86,38 @@ export class ChainTables {
     });
   }
 
+  base(): Base {
+    const read = (bytes: Uint8Array): Base => {
+      const fields = Fields.decode(bytes, 2, 'base');
+      return {
+        number: fields.integer('number', MAX_HEIGHT),
+        lowestHeader: fields.integer('header', MAX_HEIGHT),
+      };
+    };
+    return this.#read(BASE_KEY, 'the base', read) ?? WHOLE;
+  }
+
+  /** Undefined if a part of it is not there. */
   block(number: number): BlockBytes | undefined {
-    return this.#read(blockKey(number), `block ${number}`, (bytes) => {
+    const header = this.header(number);
+    const body = this.#store.get(bodyKey(number));
+    if (header === undefined || body === undefined) return undefined;
+    return { block: joinBlock(header.sealedHeader, body), certificate: header.certificate };
+  }
+
+  hasBody(number: number): boolean {
+    return this.#store.get(bodyKey(number)) !== undefined;
+  }
+
+  header(number: number): HeaderBytes | undefined {
+    return this.#read(headerKey(number), `block ${number}`, (bytes) => {
       const fields = Fields.decode(bytes, 2, 'block');
-      return { block: fields.bytes('block'), certificate: fields.bytesOrNil('certificate') };
+      return { sealedHeader: fields.bytes('sealed header'), certificate: fields.bytesOrNil('certificate') };
     });
   }
 
-  summary(number: number): BlockSummary | undefined {
-    return this.#read(summaryKey(number), `the summary of block ${number}`, (bytes) => {
-      const fields = Fields.decode(bytes, 3, 'summary');
-      return {
-        transactionCount: fields.integer('transactions'),
-        previousTransacted: fields.integer('previous'),
-        touched: splitAddresses(fields.bytes('touched')),
-      };
-    });
+  changes(number: number): BlockChanges | undefined {
+    return this.#read(changesKey(number), changesName(number), (bytes) => new BlockChanges(bytes));
   }
 
   blockNumber(id: Hash): number | undefined {
@@ -115,15 +129,11 @@ export class ChainTables {
   }
 
   account(address: Address): AccountRecord | undefined {
-    return this.#read(accountKey(address), `account ${address}`, decodeAccountRecord);
+    return this.#read(accountKey(address), `account ${address}`, decodeRecord);
   }
 
   publicKey(address: Address): Uint8Array | undefined {
     return this.#store.get(publicKeyKey(address));
-  }
-
-  history(address: Address, number: number): HistoryRecord | undefined {
-    return this.#read(historyKey(address, number), historyName(address, number), decodeHistoryRecord);
   }
 
   #read<T>(key: Uint8Array, what: string, parse: (bytes: Uint8Array) => T): T | undefined {
@@ -157,9 +167,9 @@ export function present<T>(record: T | undefined, what: string): T {
   return record;
 }
 
-/** How error messages call a HistoryRecord. */
-export function historyName(address: Address, number: number): string {
-  return `the history of ${address} in block ${number}`;
+/** How error messages call a block's BlockChanges. */
+export function changesName(number: number): string {
+  return `the record of changes of block ${number}`;
 }
 
 export function decodeInteger(bytes: Uint8Array): number {
@@ -171,40 +181,27 @@ export function decodePlace(bytes: Uint8Array): TransactionPlace {
   return { blockNumber: fields.integer('number'), index: fields.integer('index') };
 }
 
-export function decodeAccountRecord(bytes: Uint8Array): AccountRecord {
-  const fields = Fields.decode(bytes, 5, 'account');
-  return {
-    nonce: fields.integer('nonce'),
-    balance: fields.integer('balance'),
-    stake: fields.integer('stake'),
-    touchedIn: fields.integer('touched in'),
-    transactedIn: fields.integer('transacted in'),
-  };
-}
-
-export function decodeHistoryRecord(bytes: Uint8Array): HistoryRecord {
-  const fields = Fields.decode(bytes, 6, 'history');
-  return {
-    nonce: fields.integer('nonce'),
-    balance: fields.integer('balance'),
-    stake: fields.integer('stake'),
-    previousTouchedIn: fields.integer('previous touched in'),
-    previousTransactedIn: fields.integer('previous transacted in'),
-    indices: fields.array('indices').map((index) => Fields.of([index], 1, 'history').integer('index')),
-  };
-}
-
 export function putHead(head: Head): StoreOperation {
   return put(HEAD_KEY, [head.number, fromHex(head.id), head.timeMs, head.supply]);
 }
 
-export function putBlock(number: number, { block, certificate }: BlockBytes): StoreOperation {
-  return put(blockKey(number), [block, certificate]);
+export function putBase({ number, lowestHeader }: Base): StoreOperation {
+  return put(BASE_KEY, [number, lowestHeader]);
 }
 
-export function putSummary(number: number, summary: BlockSummary): StoreOperation {
-  const touched = fromHex(summary.touched.join(''));
-  return put(summaryKey(number), [summary.transactionCount, summary.previousTransacted, touched]);
+/** A whole block: its header and its body. */
+export function putBlock(number: number, { block, certificate }: BlockBytes): StoreOperation[] {
+  const [sealedHeader, body] = splitBlock(block);
+  return [putHeader(number, { sealedHeader, certificate }), { key: bodyKey(number), value: body }];
+}
+
+export function putHeader(number: number, { sealedHeader, certificate }: HeaderBytes): StoreOperation {
+  return put(headerKey(number), [sealedHeader, certificate]);
+}
+
+/** @param changes what `encodeChanges` gave */
+export function putChanges(number: number, changes: Uint8Array): StoreOperation {
+  return { key: changesKey(number), value: changes };
 }
 
 export function putBlockNumber(id: Hash, number: number): StoreOperation {
@@ -216,20 +213,12 @@ export function putPlace(id: Hash, { blockNumber, index }: TransactionPlace): St
 }
 
 export function putAccount(address: Address, record: AccountRecord): StoreOperation {
-  const { nonce, balance, stake, touchedIn, transactedIn } = record;
-  return put(accountKey(address), [nonce, balance, stake, touchedIn, transactedIn]);
+  return { key: accountKey(address), value: encodeRecord(record) };
 }
 
-export function putHistory(address: Address, number: number, record: HistoryRecord): StoreOperation {
-  const { nonce, balance, stake, previousTouchedIn, previousTransactedIn, indices } = record;
-  return put(historyKey(address, number), [
-    nonce,
-    balance,
-    stake,
-    previousTouchedIn,
-    previousTransactedIn,
-    indices,
-  ]);
+/** That the block touched the account, where its history is to be entered. */
+export function putMilestone(address: Address, number: number): StoreOperation {
+  return put(milestoneKey(address, number), null);
 }
 
 export function putPublicKey(address: Address, publicKey: Uint8Array): StoreOperation {
@@ -238,12 +227,4 @@ export function putPublicKey(address: Address, publicKey: Uint8Array): StoreOper
 
 export function put(key: Uint8Array, value: Value): StoreOperation {
   return { key, value: encode(value) };
-}
-
-function splitAddresses(joined: Uint8Array): Address[] {
-  const hex = toHex(joined);
-  const addresses: Address[] = [];
-  for (let at = 0; at < hex.length; at += 2 * ADDRESS_BYTES)
-    addresses.push(hex.slice(at, at + 2 * ADDRESS_BYTES));
-  return addresses;
 }

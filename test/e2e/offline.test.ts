@@ -2,7 +2,7 @@
 import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { blockKey } from '../../src/storage/keys.js';
+import { bodyKey } from '../../src/storage/keys.js';
 import { openLevelStore } from '../../src/storage/level-store.js';
 import { TEST_KEYS, type TestGenesis, type TestKey, testGenesis } from '../support/genesis.js';
 import { ccoin, cleanUp, NodeHome, type NodeProcess, temporaryDirectory } from '../support/node-process.js';
@@ -53,7 +53,7 @@ test('verify says in one line that a chain is sound', async () => {
 
 test('a damaged chain is named, repaired, and goes on', async () => {
   const store = await openLevelStore(home.file('chain'));
-  await store.write([{ key: blockKey(4), value: null }], { sync: true });
+  await store.write([{ key: bodyKey(4), value: null }], { sync: true });
   await store.close();
   const signed = await filesBelow(home.file('signer'));
 

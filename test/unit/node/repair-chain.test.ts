@@ -9,7 +9,7 @@ import { type PlaceOptions, verifyPlace } from '../../../src/node/verify-chain.j
 import type { StoreOperation } from '../../../src/ports/store.js';
 import { fromHex } from '../../../src/protocol/bytes.js';
 import { EvidenceStore } from '../../../src/storage/evidence.js';
-import { accountKey, blockKey, evidenceKey } from '../../../src/storage/keys.js';
+import { accountKey, bodyKey, evidenceKey } from '../../../src/storage/keys.js';
 import { openLevelStore } from '../../../src/storage/level-store.js';
 import { MemoryStore } from '../../../src/storage/memory-store.js';
 import { put } from '../../../src/storage/tables.js';
@@ -69,7 +69,7 @@ it('leaves a sound chain alone', async () => {
 });
 
 it('cuts back to the last sound block, keeps what was there, and touches nothing else', async () => {
-  const account = await accountWith(without(blockKey(6)));
+  const account = await accountWith(without(bodyKey(6)));
   await mkdir(join(account, 'signer', genesis.id), { recursive: true });
   await writeFile(join(account, 'signer', genesis.id, 'record'), 'what was signed');
   const before = await filesOf(join(account, 'chain'));
@@ -100,7 +100,7 @@ it('makes wrong records anew without losing a block, and keeps evidence', async 
 });
 
 it('takes genesis from the file beside it if the chain has lost its own, and gives up if there is none', async () => {
-  const account = await accountWith(without(blockKey(1)));
+  const account = await accountWith(without(bodyKey(1)));
   await expect(repairPlace(await chainPlace(account), null, options)).rejects.toThrow(
     'nothing can be kept (block 1: it is missing): delete the chain',
   );
@@ -138,7 +138,7 @@ it('refuses the chain of another network, and where there is none', async () => 
 });
 
 it('leaves a chain on which a node starts and syncs what was cut off', async () => {
-  const account = await accountWith(without(blockKey(4)));
+  const account = await accountWith(without(bodyKey(4)));
   await repairPlace(await chainPlace(account), null, options);
   const whole = await copyOf(maker.stores.chain);
   const donor = await start({

@@ -6,17 +6,18 @@ import type { Store, StoreOperation } from '../../../src/ports/store.js';
 import { assembleBlock, decodeBlock } from '../../../src/protocol/block.js';
 import { fromHex } from '../../../src/protocol/bytes.js';
 import { decodeCertificate, encodeCertificate } from '../../../src/protocol/certificate.js';
+import { encodeChanges } from '../../../src/storage/block-changes.js';
 import {
   accountKey,
   blockIdKey,
-  blockKey,
+  bodyKey,
+  changesKey,
   evidenceKey,
   FORMAT_KEY,
   GENESIS_ID_KEY,
   HEAD_KEY,
-  historyKey,
+  headerKey,
   publicKeyKey,
-  summaryKey,
   transactionKey,
 } from '../../../src/storage/keys.js';
 import { MemoryStore } from '../../../src/storage/memory-store.js';
@@ -27,11 +28,11 @@ import {
   putAccount,
   putBlock,
   putBlockNumber,
+  putChanges,
   putHead,
-  putHistory,
+  putMilestone,
   putPlace,
   putPublicKey,
-  putSummary,
 } from '../../../src/storage/tables.js';
 import { BlockMaker } from '../../support/block-maker.js';
 import { copyOf, growTo } from '../../support/chain-directory.js';
@@ -113,23 +114,23 @@ describe('a sound chain', () => {
 
 describe('a damaged block', () => {
   it('that is missing is named, with what shows that it was there', async () => {
-    expect(await faultAfter(without(blockKey(4)))).toEqual([
+    expect(await faultAfter(without(bodyKey(4)))).toEqual([
       `block 4: it is missing, while block ${BLOCKS} is there`,
       3,
     ]);
-    expect(await faultAfter(without(blockKey(BLOCKS)))).toEqual([
+    expect(await faultAfter(without(bodyKey(BLOCKS)), without(headerKey(BLOCKS)))).toEqual([
       `block ${BLOCKS}: it is missing, while the head record names block ${BLOCKS}`,
       BLOCKS - 1,
     ]);
-    expect(await faultAfter(without(blockKey(1)))).toEqual(['block 1: it is missing', 0]);
+    expect(await faultAfter(without(bodyKey(1)))).toEqual(['block 1: it is missing', 0]);
   });
 
   it('that is not readable is named', async () => {
-    expect(await faultAfter(put(blockKey(5), 7))).toEqual([
+    expect(await faultAfter(put(headerKey(5), 7))).toEqual([
       expect.stringMatching(/^block 5: it cannot be read: block 5 is not readable \(block must be an array/),
       4,
     ]);
-    const [fault, sound] = await faultAfter(putBlock(1, { block: fromHex('00'), certificate: null }));
+    const [fault, sound] = await faultAfter({ key: bodyKey(1), value: fromHex('00') });
     expect([fault, sound]).toEqual([expect.stringMatching(/^block 1: MALFORMED: /), 0]);
   });
 
@@ -139,7 +140,7 @@ describe('a damaged block', () => {
   ])('%s', async (_, at, fault) => {
     const { block: wire, certificate } = block(3);
     const spoilt = changed(wire, at < 0 ? wire.length + at : at);
-    expect(await faultAfter(putBlock(3, { block: spoilt, certificate }))).toEqual([
+    expect(await faultAfter(...putBlock(3, { block: spoilt, certificate }))).toEqual([
       expect.stringMatching(fault),
       2,
     ]);
@@ -149,7 +150,7 @@ describe('a damaged block', () => {
     const { header, nonce, transactions, signature } = decoded(4);
     const spoilt = assembleBlock(header, nonce, changed(signature as Uint8Array, 9), transactions);
     const { certificate } = block(4);
-    expect(await faultAfter(putBlock(4, { block: spoilt.wire, certificate }))).toEqual([
+    expect(await faultAfter(...putBlock(4, { block: spoilt.wire, certificate }))).toEqual([
       'block 4: BAD_SIGNATURE: a signature of the block is bad',
       3,
     ]);
@@ -159,7 +160,7 @@ describe('a damaged block', () => {
     const own = await BlockMaker.on(genesis);
     const bad = own.block({ miner: own.leader(2), header: { hashState: 'ab'.repeat(32) } });
     const record = putBlock(2, { block: bad.wire, certificate: own.certificate(bad).wire });
-    expect(await faultAfter(record)).toEqual([
+    expect(await faultAfter(...record)).toEqual([
       expect.stringMatching(
         /^block 2: BAD_BLOCK: bad block: a hash_state of (ab){32} instead of [0-9a-f]{64}$/,
       ),
@@ -171,14 +172,14 @@ describe('a damaged block', () => {
     const own = await BlockMaker.on(genesis);
     const bad = own.block({ miner: own.leader(2), extraReward: 1 });
     const record = putBlock(2, { block: bad.wire, certificate: own.certificate(bad).wire });
-    expect((await faultAfter(record))[0]).toContain(
+    expect((await faultAfter(...record))[0]).toContain(
       'block 2: BAD_BLOCK: bad block: a reward of 101 instead of 100',
     );
   });
 
   it('in the place of another is named', async () => {
-    expect(await faultAfter(putBlock(4, block(3)))).toEqual(['block 4: another, older block is there', 3]);
-    expect((await faultAfter(putBlock(3, block(4))))[0]).toMatch(
+    expect(await faultAfter(...putBlock(4, block(3)))).toEqual(['block 4: another, older block is there', 3]);
+    expect((await faultAfter(...putBlock(3, block(4))))[0]).toMatch(
       /^block 3: BAD_BLOCK: bad block: its parent is /,
     );
   });
@@ -186,7 +187,7 @@ describe('a damaged block', () => {
 
 describe('a damaged certificate', () => {
   it('that is missing is named', async () => {
-    expect(await faultAfter(putBlock(3, { ...block(3), certificate: null }))).toEqual([
+    expect(await faultAfter(...putBlock(3, { ...block(3), certificate: null }))).toEqual([
       'block 3: its certificate is missing',
       2,
     ]);
@@ -199,12 +200,12 @@ describe('a damaged certificate', () => {
       i === last ? { ...each, signature: changed(each.signature, 3) } : each,
     );
     const spoiltWire = encodeCertificate(round, spoilt).wire;
-    expect(await faultAfter(putBlock(3, { ...block(3), certificate: spoiltWire }))).toEqual([
+    expect(await faultAfter(...putBlock(3, { ...block(3), certificate: spoiltWire }))).toEqual([
       'block 3: BAD_CERTIFICATE: a signature of the certificate is bad',
       2,
     ]);
     const few = encodeCertificate(round, signatures.slice(0, 2)).wire;
-    expect((await faultAfter(putBlock(3, { ...block(3), certificate: few })))[0]).toMatch(
+    expect((await faultAfter(...putBlock(3, { ...block(3), certificate: few })))[0]).toMatch(
       /^block 3: BAD_CERTIFICATE: .*2 signatures, below the quorum of 3/,
     );
   });
@@ -214,7 +215,13 @@ describe('a record that is not what the blocks say', () => {
   const sender = keyOf(0).address;
   const recipient = keyOf(5).address;
   const account = () => present(tables.account(recipient), 'account');
-  const history = () => present(tables.history(recipient, 5), 'history');
+  /** What block 5 did, with this account's balance afterwards changed. */
+  const changesWith = (balance: number) => {
+    const changes = present(tables.changes(5), 'changes');
+    const accounts = new Map([...changes]);
+    accounts.set(recipient, { ...present(changes.of(recipient), 'change'), balance });
+    return encodeChanges(changes.transactionCount, changes.previousTransacted, accounts);
+  };
   const transaction = () => decoded(3).transactions[0]?.id ?? '';
 
   const cases: [string, () => StoreOperation, RegExp, number][] = [
@@ -232,7 +239,8 @@ describe('a record that is not what the blocks say', () => {
     ],
     [
       'an account too many',
-      () => putAccount(STRANGER, { nonce: 0, balance: 1, stake: 0, touchedIn: 1, transactedIn: 0 }),
+      () =>
+        putAccount(STRANGER, { nonce: 0, balance: 1, stake: 0, touchedIn: 1, transactedIn: 0, touches: 1 }),
       /^account (ee){20}: expected nothing, found \{"nonce":0,"balance":1/,
       BLOCKS,
     ],
@@ -243,37 +251,39 @@ describe('a record that is not what the blocks say', () => {
       BLOCKS,
     ],
     [
-      'a history record',
-      () => putHistory(recipient, 5, { ...history(), balance: 8 }),
-      /^the history of \w+ in block 5: expected \{.*\}, found \{"nonce":0,"balance":8,/,
+      'what a block did',
+      () => putChanges(5, changesWith(8)),
+      /^the record of changes of block 5: expected .*, found .*"balance":8,/,
       4,
     ],
     [
-      'a history record, missing',
-      () => without(historyKey(recipient, 5)),
-      /^the history of \w+ in block 5: .* found nothing$/,
+      'what a block did, missing',
+      () => without(changesKey(5)),
+      /^the record of changes of block 5: .* found nothing$/,
       4,
     ],
     [
-      'a history record too many',
-      () => putHistory(recipient, 4, history()),
-      /^the history of \w+ in block 4: expected nothing, found \{/,
+      'what a block did, unreadable',
+      () => put(changesKey(3), [1, 2]),
+      /^the record of changes of block 3: .* found the bytes 920102$/,
+      2,
+    ],
+    [
+      'what a block did too many',
+      () => putChanges(9, encodeChanges(0, 0, new Map())),
+      /^the record of changes of block 9: expected nothing/,
       BLOCKS,
     ],
     [
-      'a touched list',
-      () => {
-        const summary = present(tables.summary(3), 'summary');
-        return putSummary(3, { ...summary, touched: [...summary.touched, STRANGER] });
-      },
-      /^the summary of block 3: expected \[1,2,"\w+"\], found \[1,2,"\w+"\]$/,
-      2,
+      'a milestone too many',
+      () => putMilestone(recipient, 4),
+      /^the milestone of \w+ at block 4: expected nothing, found null$/,
+      BLOCKS,
     ],
-    ['a summary, missing', () => without(summaryKey(4)), /^the summary of block 4: .* found nothing$/, 3],
     [
-      'a summary too many',
-      () => putSummary(9, { transactionCount: 0, previousTransacted: 0, touched: [] }),
-      /^the summary of block 9: expected nothing/,
+      'the transactions of a block too many',
+      () => ({ key: bodyKey(9), value: fromHex('90') }),
+      /^the body of block 9: expected nothing/,
       BLOCKS,
     ],
     [
@@ -344,7 +354,7 @@ describe('a record that is not what the blocks say', () => {
     ],
     ['the head record, missing', () => without(HEAD_KEY), /^the head record: .*found nothing$/, BLOCKS],
     ['the genesis id', () => put(GENESIS_ID_KEY, 1), /^the genesis id: expected /, 0],
-    ['the format number', () => put(FORMAT_KEY, 2), /^the format number: expected 1, found 2$/, 0],
+    ['the format number', () => put(FORMAT_KEY, 3), /^the format number: expected 2, found 3$/, 0],
     [
       'a piece of evidence, unreadable',
       () => put(evidenceKey(sender, 3, 0, 1), 5),
@@ -353,8 +363,8 @@ describe('a record that is not what the blocks say', () => {
     ],
     [
       'an entry of no table',
-      () => put(fromHex('0901'), 5),
-      /^the entry 0901: expected nothing, found 5$/,
+      () => put(fromHex('0a01'), 5),
+      /^the entry 0a01: expected nothing, found 5$/,
       BLOCKS,
     ],
     [
