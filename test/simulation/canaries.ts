@@ -1,23 +1,19 @@
 /**
  * Bugs planted in copies of the sources: a simulator that is worth its name notices each. A copy is the whole of src and
- * of this folder in a folder of its own, with one place changed. Bugs that need a rarer turn of events (the lock, the
- * valid block, a restart that forgets) are planted in the core alone: test/unit/consensus/planted-bugs.test.ts.
+ * of this folder in a folder of its own, with one place changed. Some are noticed by the swarm, from a seed found by
+ * trying; those that need a rarer turn of events are parts taken out from under a directed scenario.
  */
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { repositoryFile } from '../support/repository.js';
+import type { Mutation, Part } from './scenarios/scenario.js';
 import type { Simulation } from './simulation.js';
 
-export interface Canary {
+/** One that the swarm notices. */
+export interface Canary extends Part {
   readonly what: string;
-  readonly file: string;
-  /** Text that the file holds exactly once. */
-  readonly from: string;
-  readonly to: string;
-  /** What is said of it: anything else would be noticed without the bug, too. */
-  readonly noticed: RegExp;
-  /** A seed that notices it, found by trying; others are tried behind it. */
+  /** It noticed it when this was written; those behind it are tried as well. */
   readonly seed: number;
 }
 
@@ -72,14 +68,20 @@ export const CANARIES: readonly Canary[] = [
   },
 ];
 
-/** Gives `use` the simulation of a copy with the bug in it. @throws if the source no longer holds `from` once */
+/** What a copy plays. */
+export interface Copy {
+  seed(seed: number): Simulation;
+  scenario(name: string): Simulation;
+}
+
+/** Gives `use` a copy with the bug in it. @throws if the source no longer holds `from` once */
 export async function withCanary<T>(
-  { file, from, to }: Pick<Canary, 'file' | 'from' | 'to'>,
-  use: (create: (seed: number) => Simulation) => Promise<T>,
+  { file, from, to }: Mutation,
+  use: (copy: Copy) => Promise<T>,
 ): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'ccoin-canary-'));
   try {
-    for (const part of ['src', 'test/simulation', 'test/vectors/keys.json', 'package.json'])
+    for (const part of ['src', 'test/simulation', 'test/support', 'test/vectors/keys.json', 'package.json'])
       await cp(repositoryFile(part), join(folder, part), { recursive: true });
     await symlink(repositoryFile('node_modules'), join(folder, 'node_modules'));
     const text = await readFile(join(folder, file), 'utf8');
@@ -88,9 +90,9 @@ export async function withCanary<T>(
       join(folder, file),
       text.replace(from, () => to),
     );
-    const copy = join(folder, 'test/simulation/simulation.ts');
-    const mutant: { Simulation: new (seed: number) => Simulation } = await import(/* @vite-ignore */ copy);
-    return await use((seed) => new mutant.Simulation(seed));
+    const copy = join(folder, 'test/simulation/scenarios/index.ts');
+    const mutant: typeof import('./scenarios/index.js') = await import(/* @vite-ignore */ copy);
+    return await use({ seed: mutant.swarm, scenario: (name) => mutant.stageNamed(name) });
   } finally {
     await rm(folder, { recursive: true });
   }
