@@ -1,14 +1,15 @@
 /**
- * Bugs planted in copies of the sources: a simulator that is worth its name notices each. A copy is the whole of src and
- * of this folder in a folder of its own, with one place changed. Some are noticed by the swarm, from a seed found by
- * trying; those that need a rarer turn of events are parts taken out from under a directed scenario.
+ * Bugs planted in copies of the sources: a simulator that is worth its name notices each. Some are noticed by the swarm,
+ * from a seed found by trying; those that need a rarer turn of events are parts taken out from under a directed
+ * scenario. A copy is all of src and of this folder, one place changed, and plays in a process of its own.
  */
-import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import ts from 'typescript';
 import { repositoryFile } from '../support/repository.js';
 import type { Mutation, Part } from './scenarios/scenario.js';
-import type { Simulation } from './simulation.js';
 
 /** One that the swarm notices. */
 export interface Canary extends Part {
@@ -68,32 +69,76 @@ export const CANARIES: readonly Canary[] = [
   },
 ];
 
-/** What a copy plays. */
-export interface Copy {
-  seed(seed: number): Simulation;
-  scenario(name: string): Simulation;
-}
+const SOURCES = ['src', 'test/simulation', 'test/support'];
+/** What the simulator reads. */
+const DATA = ['package.json', 'test/simulation/corpus.json', 'test/vectors/keys.json'];
 
-/** Gives `use` a copy with the bug in it. @throws if the source no longer holds `from` once */
-export async function withCanary<T>(
-  { file, from, to }: Mutation,
-  use: (copy: Copy) => Promise<T>,
-): Promise<T> {
-  const folder = await mkdtemp(join(tmpdir(), 'ccoin-canary-'));
-  try {
-    for (const part of ['src', 'test/simulation', 'test/support', 'test/vectors/keys.json', 'package.json'])
-      await cp(repositoryFile(part), join(folder, part), { recursive: true });
-    await symlink(repositoryFile('node_modules'), join(folder, 'node_modules'));
-    const text = await readFile(join(folder, file), 'utf8');
+/** The sources without their types, which a process can run. */
+export class Aviary {
+  readonly #folder: string;
+  #copies = 0;
+
+  private constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  static async open(): Promise<Aviary> {
+    const folder = await mkdtemp(join(tmpdir(), 'ccoin-canary-'));
+    for (const path of DATA) await cp(repositoryFile(path), join(folder, 'sound', path));
+    for (const source of SOURCES) {
+      const names = await readdir(repositoryFile(source), { recursive: true });
+      for (const name of names.filter((each) => each.endsWith('.ts') && !each.endsWith('.test.ts'))) {
+        const path = join(source, name);
+        await write(join(folder, 'sound', path), await readFile(repositoryFile(path), 'utf8'));
+      }
+    }
+    return new Aviary(folder);
+  }
+
+  close(): Promise<void> {
+    return rm(this.#folder, { recursive: true });
+  }
+
+  /**
+   * Plays a copy with the bug in it: `what` is as canary.ts takes it.
+   * @returns what was noticed; null if nothing that `noticed` fits
+   * @throws if the source no longer holds `from` exactly once
+   */
+  async play(
+    { file, from, to }: Mutation,
+    noticed: RegExp,
+    ...what: readonly string[]
+  ): Promise<string | null> {
+    const text = await readFile(repositoryFile(file), 'utf8');
     if (text.split(from).length !== 2) throw new Error(`${file} does not hold once: ${from}`);
-    await writeFile(
-      join(folder, file),
+    const copy = join(this.#folder, `copy ${this.#copies++}`);
+    await cp(join(this.#folder, 'sound'), copy, { recursive: true });
+    await symlink(repositoryFile('node_modules'), join(copy, 'node_modules'));
+    await write(
+      join(copy, file),
       text.replace(from, () => to),
     );
-    const copy = join(folder, 'test/simulation/scenarios/index.ts');
-    const mutant: typeof import('./scenarios/index.js') = await import(/* @vite-ignore */ copy);
-    return await use({ seed: mutant.swarm, scenario: (name) => mutant.stageNamed(name) });
-  } finally {
-    await rm(folder, { recursive: true });
+    return run(join(copy, 'test/simulation/canary.js'), [noticed.source, ...what]);
   }
+}
+
+async function write(path: string, source: string): Promise<void> {
+  const { outputText } = ts.transpileModule(source, {
+    compilerOptions: {
+      module: ts.ModuleKind.ESNext,
+      target: ts.ScriptTarget.ES2022,
+      verbatimModuleSyntax: true,
+    },
+  });
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path.replace(/\.ts$/, '.js'), outputText);
+}
+
+function run(script: string, args: readonly string[]): Promise<string | null> {
+  return new Promise((resolve, reject) => {
+    execFile(process.execPath, [script, ...args], { maxBuffer: 2 ** 26 }, (error, stdout, stderr) => {
+      if (error !== null) reject(new Error(stderr, { cause: error }));
+      else resolve(stdout === '' ? null : stdout.trim());
+    });
+  });
 }

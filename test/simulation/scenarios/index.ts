@@ -1,5 +1,5 @@
 /** All scenarios, by name. */
-import { Simulation } from '../simulation.js';
+import type { Simulation } from '../simulation.js';
 import { BEYOND } from './beyond.js';
 import { LOCKS } from './locks.js';
 import { LONE } from './lone.js';
@@ -19,9 +19,4 @@ export function scenarioNamed(name: string): Scenario {
 /** The network of a scenario, ready to run. */
 export function stageNamed(name: string, print?: (line: string) => void): Simulation {
   return stageOf(scenarioNamed(name), print);
-}
-
-/** The network that a seed draws, ready to run. */
-export function swarm(seed: number): Simulation {
-  return new Simulation(seed);
 }

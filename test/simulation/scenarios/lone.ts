@@ -18,11 +18,11 @@ export const LONE: readonly Scenario[] = [
     authorities: 1,
     tell: threeEnds,
     parts: {
-      'a restart remembers what was signed': {
+      'a restart takes its own word in': {
         file: 'src/consensus/consensus.ts',
-        from: '    this.#slot = record.slot;\n',
+        from: 'if (record !== null) this.#restore(record);',
         to: '',
-        noticed: /after it said|although it said something higher/,
+        noticed: /after it said/,
       },
     },
   },
