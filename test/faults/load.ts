@@ -45,6 +45,7 @@ export class Load {
   readonly #chance: Chance;
   readonly #accounts: Promise<unknown>;
   #stopping = false;
+  #abandoned = false;
 
   constructor(accounts: readonly LoadAccount[], members: readonly Member[], genesisId: Hash, chance: Chance) {
     this.#members = members;
@@ -59,15 +60,22 @@ export class Load {
     await this.#accounts;
   }
 
+  /** Leaves off at once, whatever became of what was handed in. */
+  abandon(): void {
+    this.#stopping = true;
+    this.#abandoned = true;
+  }
+
   async #send({ privateKey, address }: LoadAccount): Promise<void> {
     for (let nonce = 0; !this.#stopping; nonce++) {
       const { id, wire } = signTransfer({ to: address, amount: 1, nonce }, privateKey, this.#genesisId);
-      this.acknowledged.push(await this.#untilFinal(id, wire));
+      const acknowledged = await this.#untilFinal(id, wire);
+      if (acknowledged !== undefined) this.acknowledged.push(acknowledged);
     }
   }
 
-  async #untilFinal(id: Hash, wire: Uint8Array): Promise<Acknowledged> {
-    for (;;) {
+  async #untilFinal(id: Hash, wire: Uint8Array): Promise<Acknowledged | undefined> {
+    while (!this.#abandoned) {
       try {
         const { client, name } = this.#anyNode();
         await client.submit(wire);
@@ -78,6 +86,7 @@ export class Load {
       }
       await sleep(RETRY_AFTER_MS);
     }
+    return undefined;
   }
 
   #anyNode(): { client: CcoinClient; name: string } {

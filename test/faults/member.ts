@@ -11,6 +11,12 @@ export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+/** How a process ended, and what it wrote to standard error. */
+export interface Ended {
+  readonly code: number | null;
+  readonly errors: string;
+}
+
 /** Lines of its log that are shown when something went wrong. */
 const LAST_LINES = 12;
 
@@ -78,17 +84,28 @@ export class Member {
     await this.#end('SIGTERM', 0);
   }
 
-  /** Waits for it to end by itself, which is what it is to do now. */
-  async untilEnd(): Promise<{ readonly code: number | null; readonly errors: string }> {
-    const { process } = this;
-    this.#endExpected = true;
-    const { code } = await process.ended;
-    return { code, errors: process.errors };
-  }
-
-  /** From now on it may end by itself: who plays the scenario looks at how. */
+  /** From now on it may end by itself: whoever plays the scenario looks at how. */
   mayEnd(): void {
     this.#endExpected = true;
+  }
+
+  /** It was left to itself, and is sound: from now on its end is a surprise again. */
+  mustNotEnd(): void {
+    this.#endExpected = false;
+  }
+
+  /** What comes first: its end by itself, or what is awaited of it (null). */
+  async endOr(awaited: Promise<unknown>): Promise<Ended | null> {
+    const { process } = this;
+    this.#endExpected = true;
+    const ended = process.ended.then(({ code }) => ({ code, errors: process.errors }));
+    return Promise.race([
+      ended,
+      awaited.then(
+        () => null,
+        () => ended,
+      ),
+    ]);
   }
 
   pause(): void {

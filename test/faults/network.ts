@@ -25,6 +25,7 @@ export class Network {
   readonly basic: Member;
   readonly late: Member;
   readonly #surprised: Promise<never>;
+  readonly #atEnd: (() => Promise<unknown>)[] = [];
 
   private constructor(
     genesis: TestGenesis,
@@ -103,6 +104,23 @@ export class Network {
     return height;
   }
 
+  /** Resolves once a new block of this authority is final: it signs, and the others heed it. */
+  async untilLeads(validator: Member): Promise<void> {
+    const { head, running } = this;
+    const [observer] = this.without(validator);
+    if (observer === undefined) throw new Error(`only ${running.length} nodes run`);
+    const led = observer.process.until(
+      ({ event, number, leader }) =>
+        event === 'final' && (number as number) > head && leader === validator.address,
+    );
+    await this.within(`a block of ${validator.name}`, led);
+  }
+
+  /** To be done when all is over, before the directories are removed. */
+  atEnd(task: () => Promise<unknown>): void {
+    this.#atEnd.push(task);
+  }
+
   /** @throws Error that says what was awaited, if it hangs or a node ends meanwhile that should not */
   async within<T>(what: string, awaited: Promise<T>): Promise<T> {
     let timer: NodeJS.Timeout | undefined;
@@ -119,6 +137,8 @@ export class Network {
 
   /** What must not outlive the processes. */
   async close(): Promise<void> {
+    this.load.abandon();
+    for (const task of this.#atEnd) await task();
     await Promise.all(this.members.map(({ junction }) => junction.close()));
   }
 }

@@ -2,9 +2,11 @@
  * `npm run faults`: a network of real processes for each fault. Ends with a line of totals; exit code 0 only if every
  * promise was kept. A failure shows the last lines of each node's log and how to play it again.
  */
+import { once } from 'node:events';
 import { Chance } from '../simulation/chance.js';
 import { cleanUp } from '../support/node-process.js';
 import { type LoadAccount, makeAccounts } from './load.js';
+import { canMount, runWithMounts } from './mounts.js';
 import { Network } from './network.js';
 import { type FaultsOptions, readOptions, USAGE } from './options.js';
 import type { Scenario } from './scenario.js';
@@ -21,7 +23,10 @@ async function main(): Promise<number> {
   const startedMs = performance.now();
   const accounts = makeAccounts();
   const kept: Totals[] = [];
-  console.log(`seed ${options.seed}; links are a proxy on loopback`);
+  const disks = canMount()
+    ? 'disks that fill up are mounted'
+    : 'no disk is mounted, as that is not permitted';
+  console.log(`seed ${options.seed}; the links are proxies on loopback; ${disks}`);
   for (const scenario of options.scenarios) {
     const totals = await play(scenario, options, accounts);
     if (totals !== undefined) kept.push(totals);
@@ -58,8 +63,8 @@ async function play(
     tell(scenario, { seed, scale }, network, error);
     return undefined;
   } finally {
-    await cleanUp();
     await network.close();
+    await cleanUp();
   }
 }
 
@@ -80,10 +85,14 @@ function secondsSince(startedMs: number): string {
   return ((performance.now() - startedMs) / 1000).toFixed(1);
 }
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.once(signal, () => void cleanUp().then(() => process.exit(1)));
-try {
-  process.exitCode = await main();
-} finally {
-  await cleanUp();
+process.exit((await runWithMounts()) ?? (await untilSignal()));
+
+/** Leaves no process and no directory, however it ends. */
+async function untilSignal(): Promise<number> {
+  const stopped = Promise.race((['SIGINT', 'SIGTERM'] as const).map((signal) => once(process, signal)));
+  try {
+    return await Promise.race([main(), stopped.then(() => 1)]);
+  } finally {
+    await cleanUp();
+  }
 }
