@@ -39,9 +39,7 @@ export async function withChain<T>(
   doing: string,
   work: (chain: ChainWork) => Promise<T>,
 ): Promise<T> {
-  // A directory that is named needs no configuration, and has nothing to do with one that lies about.
-  const alone = argv.data !== undefined && argv.config === undefined;
-  const config = alone ? undefined : await commandConfig(argv);
+  const config = await configOf(argv);
   const place = await chainPlace(argv.data ?? accountDirectoryOf(config));
   const stopping = new AbortController();
   untilSignal().then((signal) => stopping.abort(new Error(`stopped by ${signal}`)));
@@ -61,6 +59,17 @@ export async function withChain<T>(
     progress.stop();
     await worker.close();
   }
+}
+
+/** The chain that the arguments name. */
+export async function chainPlaceOf(argv: ChainArguments): Promise<ChainPlace> {
+  return chainPlace(argv.data ?? accountDirectoryOf(await configOf(argv)));
+}
+
+/** A directory that is named needs no configuration, and has nothing to do with one that lies about. */
+function configOf(argv: ChainArguments): Promise<Config | undefined> {
+  const alone = argv.data !== undefined && argv.config === undefined;
+  return alone ? Promise.resolve(undefined) : commandConfig(argv);
 }
 
 function accountDirectoryOf(config: Config | undefined): string {

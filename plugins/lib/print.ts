@@ -9,6 +9,19 @@ export function printRows(
   for (const [name, value] of shown) console.log(`${name.padEnd(width)}${value}`);
 }
 
+/** @param rows a name and numbers each, under the `titles` */
+export function printTable(
+  titles: readonly string[],
+  rows: readonly (readonly [name: string, ...numbers: number[]])[],
+): void {
+  const texts = [titles, ...rows.map((row) => row.map((cell) => cell.toLocaleString('en')))];
+  const widths = titles.map((_, column) => Math.max(...texts.map((cells) => cells[column]?.length ?? 0)));
+  for (const [name = '', ...numbers] of texts) {
+    const shown = numbers.map((text, column) => text.padStart(widths[column + 1] ?? 0));
+    console.log([name.padEnd(widths[0] ?? 0), ...shown].join('  '));
+  }
+}
+
 export function printJson(value: unknown): void {
   console.log(JSON.stringify(value));
 }

@@ -51,6 +51,21 @@ test('verify says in one line that a chain is sound', async () => {
   expect(await filesBelow(home.file('chain'))).toEqual(before);
 });
 
+test('storage stats says what takes how much', async () => {
+  const { code, out, err } = await ccoin('storage', 'stats', '-c', home.config);
+  expect([code, err]).toEqual([0, '']);
+  expect(out).toMatch(/^\d+ blocks, all of them whole\n\nin the databases +entries +bytes\n/);
+  expect(out).toMatch(/\nheaders and certificates +\d+ +[\d,]+\n/);
+  expect(out).toMatch(/\nsigner's record of [0-9a-f]{8} +\d+ +[\d,]+\n/);
+  expect(out).toMatch(/\nchain +\d+ +[\d,]+\n/);
+  const { kinds } = JSON.parse((await ccoin('storage', 'stats', '--json', '-c', home.config)).out);
+  expect(kinds[0]).toEqual({
+    kind: 'headers and certificates',
+    entries: expect.any(Number),
+    bytes: expect.any(Number),
+  });
+});
+
 test('a damaged chain is named, repaired, and goes on', async () => {
   const store = await openLevelStore(home.file('chain'));
   await store.write([{ key: bodyKey(4), value: null }], { sync: true });
