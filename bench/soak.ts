@@ -17,12 +17,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import { ACCOUNTS_PATH, RESULTS_PATH } from './lib/cache.js';
+import { type Check, judgeLedgers } from './lib/ledger.js';
+import { LocalNetwork, type LocalNode } from './lib/local-network.js';
 import { percentile } from './lib/statistics.js';
+import { SteadyLoad } from './lib/steady-load.js';
 import { judgeGrowth } from './soak/growth.js';
 import { Killer } from './soak/killer.js';
-import { type Check, judgeLedgers } from './soak/ledger.js';
-import { SoakLoad } from './soak/load.js';
-import { SoakNetwork, type SoakNode } from './soak/network.js';
 import { Sampler } from './soak/samples.js';
 import { sampleTable, writePlots } from './soak/tell.js';
 
@@ -63,7 +63,7 @@ else await rm(directory, { recursive: true, force: true });
 process.exitCode = failed ? 1 : 0;
 
 async function soak(): Promise<Check[]> {
-  const network = await SoakNetwork.create(directory, SHAPE);
+  const network = await LocalNetwork.create(directory, SHAPE);
   try {
     await network.start(onFailure);
     const checks = await underLoad(network);
@@ -77,14 +77,14 @@ async function soak(): Promise<Check[]> {
   }
 }
 
-async function underLoad(network: SoakNetwork): Promise<Check[]> {
+async function underLoad(network: LocalNetwork): Promise<Check[]> {
   const { nodes } = network;
   const [steadyValidator, steadyBasic] = steady(nodes);
   const file = join(RESULTS_PATH, `soak-${new Date().toISOString().replaceAll(':', '-')}.jsonl`);
   await mkdir(dirname(file), { recursive: true });
   say(`${nodes.length} nodes, samples in ${file}, data in ${directory}, load average ${loadAverage()}`);
 
-  const load = new SoakLoad(network, steadyBasic);
+  const load = new SteadyLoad(network, steadyBasic);
   const sampler = new Sampler(nodes, file);
   const victims = nodes.filter((node) => node !== steadyValidator && node !== steadyBasic);
   const killer = new Killer(victims, steadyValidator, onFailure);
@@ -125,7 +125,7 @@ async function underLoad(network: SoakNetwork): Promise<Check[]> {
 }
 
 /** One node of either role that is not killed but with all the others. */
-function steady(nodes: readonly SoakNode[]): [validator: SoakNode, basic: SoakNode] {
+function steady(nodes: readonly LocalNode[]): [validator: LocalNode, basic: LocalNode] {
   const validator = nodes.find(({ role }) => role === 'validator');
   const basic = nodes.find(({ role }) => role === 'basic');
   if (validator === undefined || basic === undefined) throw new Error('a soak needs a node of either role');
@@ -133,7 +133,7 @@ function steady(nodes: readonly SoakNode[]): [validator: SoakNode, basic: SoakNo
 }
 
 /** Everybody at once, under load: what was final is on the disks, or it never was. */
-async function killAll(nodes: readonly SoakNode[]): Promise<void> {
+async function killAll(nodes: readonly LocalNode[]): Promise<void> {
   await Promise.all(nodes.map((node) => node.kill()));
   const startedMs = performance.now();
   await Promise.all(nodes.map((node) => node.start(onFailure)));
@@ -144,7 +144,7 @@ async function killAll(nodes: readonly SoakNode[]): Promise<void> {
 }
 
 /** The offline check of every block, certificate, signature, root and index, by the command that operators have. */
-async function verified(nodes: readonly SoakNode[]): Promise<Check[]> {
+async function verified(nodes: readonly LocalNode[]): Promise<Check[]> {
   const checks: Check[] = [];
   const run = promisify(execFile);
   for (const { name, config } of nodes) {
@@ -157,7 +157,7 @@ async function verified(nodes: readonly SoakNode[]): Promise<Check[]> {
   return checks;
 }
 
-function sayProgress({ sent, final, resent }: SoakLoad, { kills }: Killer): void {
+function sayProgress({ sent, final, resent }: SteadyLoad, { kills }: Killer): void {
   const at = new Date().toISOString().slice(11, 19);
   say(`${at}  ${sent} sent, ${final} final, ${resent} handed in again, ${kills.length} kills`);
 }

@@ -2,8 +2,9 @@
  * Whether what a node takes grows only as its chain does. Judged on nodes that were never restarted during the run, from
  * the end of the warm-up on, when the caches are full. Pure.
  */
+
+import type { Check } from '../lib/ledger.js';
 import { median } from '../lib/statistics.js';
-import type { Check } from './ledger.js';
 import type { Sample } from './samples.js';
 
 /** Caches of what is newest (ten minutes of 200 transfers a second fill the longest) are full by then. */

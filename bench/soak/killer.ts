@@ -1,7 +1,7 @@
 /** Kills nodes without warning, one at a time, and starts each again; the leader of the moment among them. */
 import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { SoakNode } from './network.js';
+import type { LocalNode } from '../lib/local-network.js';
 
 /** How long a killed node stays down, in milliseconds. */
 const DOWN_MS = { from: 0, to: 5_000 };
@@ -19,16 +19,16 @@ export interface Kill {
 
 export class Killer {
   readonly kills: Kill[] = [];
-  readonly #victims: readonly SoakNode[];
-  readonly #watcher: SoakNode;
+  readonly #victims: readonly LocalNode[];
+  readonly #watcher: LocalNode;
   readonly #onDeath: (error: Error) => void;
 
   /**
    * @param victims whom to kill
    * @param watcher is never killed, and asked who leads
-   * @param onDeath as of SoakNode.start
+   * @param onDeath as of LocalNode.start
    */
-  constructor(victims: readonly SoakNode[], watcher: SoakNode, onDeath: (error: Error) => void) {
+  constructor(victims: readonly LocalNode[], watcher: LocalNode, onDeath: (error: Error) => void) {
     this.#victims = victims;
     this.#watcher = watcher;
     this.#onDeath = onDeath;
@@ -50,7 +50,7 @@ export class Killer {
     const leader = await this.#leader();
     const leads = this.#victims.find(({ address }) => address === leader);
     const wanted = this.kills.length % LEADER_EVERY === 0 ? leads : undefined;
-    const victim = wanted ?? (this.#victims[randomInt(this.#victims.length)] as SoakNode);
+    const victim = wanted ?? (this.#victims[randomInt(this.#victims.length)] as LocalNode);
     await victim.kill();
     const downMs = randomInt(DOWN_MS.from, DOWN_MS.to);
     await sleep(downMs);

@@ -2,9 +2,9 @@
 import { appendFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isFinal } from '../lib/cluster.js';
+import type { LocalNode } from '../lib/local-network.js';
 import { processFigures } from '../lib/process-figures.js';
 import { percentile } from '../lib/statistics.js';
-import type { SoakNode } from './network.js';
 
 /** Names are those of the lines: units last. */
 export interface Sample {
@@ -43,14 +43,14 @@ class Told {
 
 export class Sampler {
   readonly samples: Sample[] = [];
-  readonly #nodes: readonly SoakNode[];
+  readonly #nodes: readonly LocalNode[];
   readonly #file: string;
   readonly #told = new Map<string, Told>();
   readonly #beganMs = performance.now();
   #lastMs = performance.now();
 
   /** @param file what each line is added to */
-  constructor(nodes: readonly SoakNode[], file: string) {
+  constructor(nodes: readonly LocalNode[], file: string) {
     this.#nodes = nodes;
     this.#file = file;
     for (const node of nodes) {
@@ -79,7 +79,7 @@ export class Sampler {
   }
 
   /** Undefined of a node that is down. */
-  async #sample(node: SoakNode, atS: number, passedS: number): Promise<Sample | undefined> {
+  async #sample(node: LocalNode, atS: number, passedS: number): Promise<Sample | undefined> {
     const told = this.#told.get(node.name) as Told;
     const { finalityMs, blocks } = told;
     told.finalityMs = [];

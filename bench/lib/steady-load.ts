@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { LOAD_AMOUNT, LOAD_FEE } from '../../plugins/lib/devnet/plan.js';
 import { type SignedTransfer, signTransfer } from '../../src/client/index.js';
 import type { Account } from '../../src/keys/account.js';
-import type { SoakNetwork, SoakNode } from './network.js';
+import type { LocalNetwork, LocalNode } from './local-network.js';
 
 const TICK_MS = 50;
 /** What was missed while the machine was busy is made up for, but not by more than this at once. */
@@ -40,11 +40,11 @@ export interface Expected {
   readonly digest: string;
 }
 
-export class SoakLoad {
+export class SteadyLoad {
   readonly #senders: readonly Sender[];
-  readonly #network: SoakNetwork;
-  readonly #validators: readonly SoakNode[];
-  readonly #reader: SoakNode;
+  readonly #network: LocalNetwork;
+  readonly #validators: readonly LocalNode[];
+  readonly #reader: LocalNode;
   #turn = 0;
   #sent = 0;
   #final = 0;
@@ -54,7 +54,7 @@ export class SoakLoad {
   #latencies: number[] = [];
 
   /** @param reader the node whose final blocks are believed; it is never killed alone */
-  constructor(network: SoakNetwork, reader: SoakNode) {
+  constructor(network: LocalNetwork, reader: LocalNode) {
     this.#network = network;
     this.#validators = network.nodes.filter(({ role }) => role === 'validator');
     this.#reader = reader;
@@ -177,7 +177,7 @@ export class SoakLoad {
   /** To one validator after another until one takes them; if none does, their time comes again. */
   async #submit(wires: readonly Uint8Array[], at: number): Promise<void> {
     for (let tried = 0; tried < this.#validators.length; tried++) {
-      const node = this.#validators[(at + tried) % this.#validators.length] as SoakNode;
+      const node = this.#validators[(at + tried) % this.#validators.length] as LocalNode;
       // What is refused (its nonce may be final by now) is not judged here: the chain is, in the end.
       const answers = await node.client.submitAll(wires).catch(() => undefined);
       if (answers !== undefined) return;

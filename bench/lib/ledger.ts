@@ -1,8 +1,8 @@
 /** What must be true of the ledger after all: read from every node over HTTP, block by block, and compared. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type BlockJson, CcoinClient } from '../../src/client/index.js';
-import { type Expected, extend } from './load.js';
-import type { SoakNode } from './network.js';
+import type { LocalNode } from './local-network.js';
+import { type Expected, extend } from './steady-load.js';
 
 const PAGE_BLOCKS = 100;
 /** The pools are empty long before; it only ends what hangs. */
@@ -30,7 +30,7 @@ export interface Check {
 
 /** @param expected all that was ever sent, by sender */
 export async function judgeLedgers(
-  nodes: readonly SoakNode[],
+  nodes: readonly LocalNode[],
   expected: readonly Expected[],
 ): Promise<Check[]> {
   const head = await commonHead(nodes);
@@ -70,7 +70,7 @@ export async function judgeLedgers(
 }
 
 /** A height that every node has, with nothing pending. */
-async function commonHead(nodes: readonly SoakNode[]): Promise<number> {
+async function commonHead(nodes: readonly LocalNode[]): Promise<number> {
   const untilMs = performance.now() + REST_WITHIN_MS;
   for (;;) {
     const statuses = await Promise.all(nodes.map(({ client }) => client.status()));
@@ -81,7 +81,7 @@ async function commonHead(nodes: readonly SoakNode[]): Promise<number> {
   }
 }
 
-async function readLedger({ name, http }: SoakNode, head: number): Promise<Ledger> {
+async function readLedger({ name, http }: LocalNode, head: number): Promise<Ledger> {
   const client = new CcoinClient(http, { timeoutMs: ANSWER_WITHIN_MS });
   const blocks: string[] = [];
   const senders = new Map<string, { transactions: number; digest: string }>();

@@ -1,4 +1,4 @@
-/** The soak's nodes: processes of the command line with fixed ports, killed without warning and started again. */
+/** A network on this machine: processes of the command line with fixed ports, which can be killed and started again. */
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -28,23 +28,27 @@ interface Place {
   readonly httpPort: number;
 }
 
-export class SoakNode {
+export class LocalNode {
   readonly name: string;
   readonly role: 'validator' | 'basic';
   readonly address: string;
   readonly client: CcoinClient;
   readonly http: string;
+  readonly httpPort: number;
+  readonly p2pPort: number;
   readonly #directory: string;
   readonly #logs: string;
   #child: Child | undefined;
   #lives = 0;
   #listener: (event: ChildEvent) => void = () => {};
 
-  constructor({ name, role, address, httpPort }: Place, home: string) {
+  constructor({ name, role, address, httpPort, p2pPort }: Place, home: string) {
     this.name = name;
     this.role = role;
     this.address = address;
     this.http = `http://${HOST}:${httpPort}`;
+    this.httpPort = httpPort;
+    this.p2pPort = p2pPort;
     this.client = new CcoinClient(this.http);
     this.#directory = join(home, name);
     this.#logs = join(home, 'logs');
@@ -118,23 +122,26 @@ export class SoakNode {
   }
 }
 
-export class SoakNetwork {
+export class LocalNetwork {
   readonly genesisId: Hash;
-  readonly nodes: readonly SoakNode[];
+  readonly nodes: readonly LocalNode[];
   /** Accounts that genesis gave coins to spend. */
   readonly senders: readonly Account[];
+  /** Where their keys are. */
+  readonly sendersPath: string;
 
-  private constructor(genesisId: Hash, nodes: readonly SoakNode[], senders: readonly Account[]) {
-    this.genesisId = genesisId;
+  private constructor(home: Home, nodes: readonly LocalNode[], senders: readonly Account[]) {
+    this.genesisId = home.genesisId;
     this.nodes = nodes;
     this.senders = senders;
+    this.sendersPath = join(home.path, 'load');
   }
 
   /** Makes keys, a genesis and configurations below `directory`; starts nothing. */
   static async create(
     directory: string,
     shape: { readonly validators: number; readonly basic: number },
-  ): Promise<SoakNetwork> {
+  ): Promise<LocalNetwork> {
     const home = await Home.open(join(directory, 'network'), shape, true, Date.now());
     await mkdir(join(home.path, 'logs'));
     const ports = await freePorts(home.nodes.length * 2);
@@ -142,8 +149,8 @@ export class SoakNetwork {
       (node, i): Place => ({ ...node, p2pPort: ports[2 * i] ?? 0, httpPort: ports[2 * i + 1] ?? 0 }),
     );
     await Promise.all(places.map((place) => configure(place, places, home)));
-    const nodes = places.map((place) => new SoakNode(place, home.path));
-    return new SoakNetwork(home.genesisId, nodes, await home.loadAccounts());
+    const nodes = places.map((place) => new LocalNode(place, home.path));
+    return new LocalNetwork(home, nodes, await home.loadAccounts());
   }
 
   /** Resolves once all take part. */
