@@ -44,14 +44,6 @@ export const CANARIES: readonly Canary[] = [
     seed: 1,
   },
   {
-    what: 'sync does not check the certificate',
-    file: 'src/node/chain.ts',
-    from: 'if (!proven.every(Boolean))',
-    to: 'if (proven.length < 0)',
-    noticed: /does not hold|two final blocks/,
-    seed: 123,
-  },
-  {
     what: 'the reward is paid twice',
     file: 'src/ledger/execute.ts',
     from: '  view.mint(coinbase, reward);\n',
