@@ -54,8 +54,8 @@ export const CANARIES: readonly Canary[] = [
   {
     what: 'a block is not synced',
     file: 'src/storage/chain-store.ts',
-    from: 'await this.#store.write(batch.operations, { sync: true });',
-    to: 'await this.#store.write(batch.operations, { sync: false });',
+    from: 'await this.#store.write([...operations, ...rewrites(head, records)], { sync: true });',
+    to: 'await this.#store.write([...operations, ...rewrites(head, records)], { sync: false });',
     noticed: /is back at block/,
     seed: 1,
   },

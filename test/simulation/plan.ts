@@ -81,7 +81,13 @@ export function drawPlan(seed: number): Plan {
 
   const faulty = Math.floor((count - 1) / 3);
   const beyond = count >= 4 && chance.chance(0.03);
-  const lying = beyond ? faulty + 1 + chance.below(2) : chance.chance(0.6) ? chance.below(faulty + 1) : 0;
+  // Not a quorum of them: that could make final what no honest one has looked at, and nothing would be left to check.
+  const most = Math.ceil((2 * count) / 3) - 1;
+  const lying = beyond
+    ? Math.min(faulty + 1 + chance.below(2), most)
+    : chance.chance(0.6)
+      ? chance.below(faulty + 1)
+      : 0;
   const places = authorities.map((_, index) => index);
   const liars = new Map(
     chance.sample(places, lying).map((index) => [index, chance.sample(TRICKS, 1 + chance.below(4))] as const),
