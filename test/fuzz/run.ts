@@ -1,10 +1,14 @@
 /**
- * `npm run fuzz -- [--seconds 20] [--target NAME] [--seed S]`: fuzzes every target, or one, and ends with a line for
- * each; exit code 1 if one failed. `--target NAME --replay HEX|@FILE` gives one target one input.
+ * `npm run fuzz -- [--seconds 20] [--target NAME] [--workers 2] [--seed S]`: fuzzes every target, or one, and ends with a
+ * line for each; exit code 1 if one failed. `--workers N` shares the targets out to so many processes, and `--part 1/N`
+ * fuzzes one such share. `--target NAME --replay HEX|@FILE` gives one target one input.
  */
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { toHex } from '../../src/protocol/bytes.js';
 import { type Found, fuzz, shrink } from './fuzzer.js';
@@ -19,6 +23,8 @@ const { values: flags } = parseArgs({
   options: {
     seconds: { type: 'string', default: '20' },
     target: { type: 'string', multiple: true, default: [] },
+    workers: { type: 'string', default: '1' },
+    part: { type: 'string', default: '1/1' },
     seed: { type: 'string' },
     from: { type: 'string', default: '0' },
     inputs: { type: 'string', default: String(Number.MAX_SAFE_INTEGER) },
@@ -27,12 +33,35 @@ const { values: flags } = parseArgs({
 });
 
 async function run(): Promise<boolean> {
-  const targets = flags.target.length === 0 ? TARGETS : flags.target.map(targetNamed);
+  const workers = Number(flags.workers);
+  if (workers > 1) return shareOut(workers);
+  const targets = flags.target.length === 0 ? partOf(TARGETS, flags.part) : flags.target.map(targetNamed);
   if (flags.replay !== undefined) return replay(targets[0] as Target, flags.replay);
   const seed = flags.seed ?? String(process.pid + process.hrtime()[1]);
   let good = true;
   for (const target of targets) good = (await fuzzOne(target, seed)) && good;
   return good;
+}
+
+async function shareOut(workers: number): Promise<boolean> {
+  const shares = Array.from({ length: workers }, (_, index) => `${index + 1}/${workers}`);
+  const codes = shares.map(async (share) => {
+    const child = fork(fileURLToPath(import.meta.url), [
+      ...process.argv.slice(2),
+      '--workers=1',
+      `--part=${share}`,
+    ]);
+    const [code] = await once(child, 'exit');
+    return code;
+  });
+  return (await Promise.all(codes)).every((code) => code === 0);
+}
+
+/** "2/3": the second of three shares. */
+function partOf(targets: readonly Target[], share: string): readonly Target[] {
+  const [part = 0, parts = 0] = share.split('/').map(Number);
+  if (!(part >= 1 && part <= parts)) throw new Error(`--part wants a share such as 1/2, not ${share}`);
+  return targets.filter((_, index) => index % parts === part - 1);
 }
 
 async function fuzzOne(target: Target, seed: string): Promise<boolean> {
