@@ -14,6 +14,11 @@ export class HelperProcess<Job extends object, Answer> {
     this.#process.on('exit', () => this.#settle?.reject(new Error(`${script} ended`)));
   }
 
+  get pid(): number {
+    if (this.#process.pid === undefined) throw new Error('a process that did not start');
+    return this.#process.pid;
+  }
+
   ask(job: Job): Promise<Answer> {
     return new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };

@@ -1,8 +1,13 @@
-/** Requests a second that a node answers, each path beside a bare fastify that returns the same bytes. */
+/**
+ * Requests that a node answers in a second of processor time, each path beside a bare fastify that returns the same
+ * bytes. Processor time, of all threads of the server: what one core does when nothing else wants it, so that neither
+ * the process that asks nor whatever else the machine does is measured too.
+ */
 import type { BareAnswer, BareJob } from './bare-server.js';
 import { HelperProcess } from './helper-process.js';
 import { askText } from './http.js';
 import type { HttpLoadAnswer, HttpLoadJob } from './http-load.js';
+import { processFigures } from './process-figures.js';
 
 const CONNECTIONS = 64;
 const WARM_UP_MS = 500;
@@ -10,44 +15,57 @@ const WARM_UP_MS = 500;
 export interface Rates {
   readonly path: string;
   readonly bytes: number;
-  /** Requests a second, one value a round. */
+  /** Requests for a second of processor time, one value a round. */
   readonly node: readonly number[];
   readonly bare: readonly number[];
 }
 
-/** Both in turns, so that what else the machine does is spread over both. */
+/** @param server of a node: where it listens, and the id of its process */
 export async function httpRates(
-  http: string,
+  server: { readonly http: string; readonly pid: number },
   paths: readonly string[],
   rounds: number,
   durationMs: number,
 ): Promise<readonly Rates[]> {
   const load = new HelperProcess<HttpLoadJob, HttpLoadAnswer>('./http-load.js');
-  const server = new HelperProcess<BareJob, BareAnswer>('./bare-server.js');
+  const bareServer = new HelperProcess<BareJob, BareAnswer>('./bare-server.js');
   try {
-    const texts = await Promise.all(paths.map((path) => askText(`${http}${path}`)));
-    const { port } = await server.ask({
-      bodies: Object.fromEntries(paths.map((path, i) => [path, texts[i] ?? ''])),
-    });
-    const measure = async (job: Omit<HttpLoadJob, 'connections'>) => {
-      const { perSecond, error } = await load.ask({ ...job, connections: CONNECTIONS });
-      if (perSecond === undefined) throw new Error(`${job.path}: ${error}`);
-      return perSecond;
-    };
+    const texts = await Promise.all(paths.map((path) => askText(`${server.http}${path}`)));
+    const bodies = Object.fromEntries(paths.map((path, i) => [path, texts[i] ?? '']));
+    const { port } = await bareServer.ask({ bodies });
+    const of = { pid: server.pid, port: Number(new URL(server.http).port) };
+    const beside = { pid: bareServer.pid, port };
     const rates: Rates[] = [];
     for (const [i, path] of paths.entries()) {
-      const ports = { node: Number(new URL(http).port), bare: port };
       const node: number[] = [];
       const bare: number[] = [];
-      for (const of of Object.values(ports)) await measure({ port: of, path, durationMs: WARM_UP_MS });
+      for (const each of [of, beside]) await perProcessorSecond(load, each, path, WARM_UP_MS);
       for (let round = 0; round < rounds; round++) {
-        node.push(await measure({ port: ports.node, path, durationMs }));
-        bare.push(await measure({ port: ports.bare, path, durationMs }));
+        node.push(await perProcessorSecond(load, of, path, durationMs));
+        bare.push(await perProcessorSecond(load, beside, path, durationMs));
       }
       rates.push({ path, bytes: texts[i]?.length ?? 0, node, bare });
     }
     return rates;
   } finally {
-    await Promise.all([load.close(), server.close()]);
+    await Promise.all([load.close(), bareServer.close()]);
   }
+}
+
+async function perProcessorSecond(
+  load: HelperProcess<HttpLoadJob, HttpLoadAnswer>,
+  { pid, port }: { readonly pid: number; readonly port: number },
+  path: string,
+  durationMs: number,
+): Promise<number> {
+  const before = await processorMs(pid);
+  const { answers, error } = await load.ask({ port, path, connections: CONNECTIONS, durationMs });
+  if (answers === undefined) throw new Error(`${path}: ${error}`);
+  return (answers * 1_000) / ((await processorMs(pid)) - before);
+}
+
+async function processorMs(pid: number): Promise<number> {
+  const figures = await processFigures(pid);
+  if (figures === undefined) throw new Error('a server ended');
+  return figures.processorMs;
 }

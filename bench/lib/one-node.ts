@@ -54,8 +54,13 @@ export function withNode<T>(
 }
 
 /** @throws Error if the node's process has ended */
-export async function figuresOf({ child }: RunningNode): Promise<ProcessFigures> {
-  const figures = child.pid === undefined ? undefined : await processFigures(child.pid);
-  if (figures === undefined) throw new Error(`the node has ended: ${child.lastLine}`);
+export async function figuresOf(node: RunningNode): Promise<ProcessFigures> {
+  const figures = await processFigures(pidOf(node));
+  if (figures === undefined) throw new Error(`the node has ended: ${node.child.lastLine}`);
   return figures;
+}
+
+export function pidOf({ child }: RunningNode): number {
+  if (child.pid === undefined) throw new Error('a node that did not start');
+  return child.pid;
 }

@@ -6,7 +6,7 @@ import { withDirectory } from '../lib/cache.js';
 import { httpRates } from '../lib/http-rates.js';
 import { copyTables, type KeptChain, keptChains, TRANSFERS_PER_BLOCK } from '../lib/kept-chain.js';
 import { shareOut } from '../lib/load.js';
-import { figuresOf, withNode } from '../lib/one-node.js';
+import { figuresOf, pidOf, withNode } from '../lib/one-node.js';
 import type { Bound, Figure, Row, Settings } from '../lib/row.js';
 import { median } from '../lib/statistics.js';
 import { sustained } from '../lib/throughput.js';
@@ -103,11 +103,17 @@ export const blocksRow: Row = {
       figure(
         'getBlock',
         'GET /blk',
-        'requests a second for a block that is half as old as the chain',
+        'requests for a block in the middle of the chain, in a second of processor time',
         '/s',
         true,
       ),
-      figure('getAccount', 'GET /account', 'requests a second for an account', '/s', true),
+      figure(
+        'getAccount',
+        'GET /account',
+        'requests for an account in a second of processor time',
+        '/s',
+        true,
+      ),
     ];
   },
 };
@@ -131,7 +137,7 @@ async function measure(
     into.startMs.push(readyMs);
     into.restMb.push((await figuresOf(node)).residentBytes / MB);
     const paths = [`/blk/${chain.height >> 1}`, `/account/${recipients[0]}`];
-    const [block, account] = await httpRates(node.http, paths, 1, httpMs);
+    const [block, account] = await httpRates({ http: node.http, pid: pidOf(node) }, paths, 1, httpMs);
     into.getBlock.push(...(block?.node ?? []));
     into.getAccount.push(...(account?.node ?? []));
   });

@@ -2,7 +2,7 @@
 import { withDirectory } from '../lib/cache.js';
 import { httpRates } from '../lib/http-rates.js';
 import { makeChain } from '../lib/kept-chain.js';
-import { withNode } from '../lib/one-node.js';
+import { pidOf, withNode } from '../lib/one-node.js';
 import type { Figure, Row, Settings } from '../lib/row.js';
 import { median } from '../lib/statistics.js';
 import { signedTransfers } from '../lib/transfers.js';
@@ -29,13 +29,13 @@ export const httpRow: Row = {
       const chain = await makeChain(directory, world, wires, PER_BLOCK);
       const paths = ['/status', `/account/${sender.address}`, `/blk/${chain.height - 1}`];
       return withNode(world, chain, follower, async ({ node }) => {
-        const rates = await httpRates(node.http, paths, rounds, durationMs);
+        const rates = await httpRates({ http: node.http, pid: pidOf(node) }, paths, rounds, durationMs);
         return rates.map(({ path, bytes, node, bare }, i): Figure => {
           const name = ['http /status', 'http /account', 'http /blk'][i] ?? path;
           say(`  ${name}: ${Math.round(median(node))}/s, bare ${Math.round(median(bare))}/s`);
           return {
             name,
-            what: `GET ${path.replace(sender.address, '{a}')} (${bytes} bytes), requests a second of one node`,
+            what: `GET ${path.replace(sender.address, '{a}')} (${bytes} bytes), requests for a second of processor time`,
             unit: '/s',
             runs: node,
             limit: { name: 'bare fastify', value: median(bare) },
