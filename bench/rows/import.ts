@@ -1,8 +1,10 @@
 /**
  * How fast a fresh node takes a chain from one peer over TCP, everything checked and stored. Both are processes of the
- * command line. Timed from the first to the last block that the fresh node applies, so starting and connecting are left
- * out.
+ * command line. Timed from when the fresh node, connected, begins to download until the last block is final there:
+ * several blocks may become final at once, so the first of them is no beginning.
  */
+import { cp } from 'node:fs/promises';
+import { join } from 'node:path';
 import { chainDirectory } from '../../src/storage/data-directory.js';
 import { openLevelStore } from '../../src/storage/level-store.js';
 import { withDirectory } from '../lib/cache.js';
@@ -13,7 +15,7 @@ import { signedTransfers } from '../lib/transfers.js';
 import { BUSY, benchWorld, type World } from '../lib/world.js';
 
 const PLANS = {
-  full: { senders: 100, blocks: 50, perBlock: 1_000, runs: 3 },
+  full: { senders: 100, blocks: 300, perBlock: 1_000, runs: 3 },
   quick: { senders: 20, blocks: 12, perBlock: 500, runs: 1 },
 };
 
@@ -23,13 +25,16 @@ export const importRow: Row = {
     const { senders, blocks, perBlock, runs } = quick ? PLANS.quick : PLANS.full;
     const world = await benchWorld(senders, BUSY);
     const wires = await signedTransfers(world, blocks * perBlock);
-    const blocksPerSecond: number[] = [];
-    for (let run = 0; run < runs; run++) {
-      blocksPerSecond.push(
-        await withDirectory((directory) => measure(directory, world, wires, perBlock, blocks)),
-      );
-      say(`  run ${run + 1}: ${blocksPerSecond.at(-1)?.toFixed(1)} blocks/s`);
-    }
+    const blocksPerSecond = await withDirectory(async (directory) => {
+      const made = join(directory, 'made');
+      await makeChain(made, world, wires, perBlock);
+      const rates: number[] = [];
+      for (let run = 0; run < runs; run++) {
+        rates.push(await measure(join(directory, `run-${run}`), made, world, blocks));
+        say(`  run ${run + 1}: ${rates.at(-1)?.toFixed(1)} blocks/s`);
+      }
+      return rates;
+    });
     const what = `${blocks} final blocks of ${perBlock} transfers, fetched from one peer over TCP, checked and stored`;
     return [
       { name: 'import blocks', what, unit: '/s', runs: blocksPerSecond },
@@ -39,44 +44,46 @@ export const importRow: Row = {
         unit: '/s',
         runs: blocksPerSecond.map((perSecond) => perSecond * perBlock),
         limit: { name: 'L', partOfL: 1 },
-        goal: { atLeast: 0.25 },
+        least: { atLeast: 0.25 },
+        goal: { atLeast: 0.6 },
       },
     ];
   },
 };
 
-async function measure(
+async function makeChain(
   directory: string,
   world: World,
   wires: readonly Uint8Array[],
   perBlock: number,
-  blocks: number,
-): Promise<number> {
+): Promise<void> {
+  const store = await openLevelStore(directory);
+  await extendChain(await beginChain(store, world.genesis), world, wires, perBlock);
+  await store.close();
+}
+
+/** @param made the database of the chain that the fresh node is to take; returns blocks a second */
+async function measure(directory: string, made: string, world: World, blocks: number): Promise<number> {
   const { genesis, followers } = world;
   const [full, fresh] = followers;
   if (full === undefined || fresh === undefined) throw new Error('two nodes are needed');
-  const store = await openLevelStore(chainDirectory(directory, full.address));
-  await extendChain(await beginChain(store, genesis), world, wires, perBlock);
-  await store.close();
-
   const cluster = new Cluster(directory, genesis);
-  const times = new Map<number, number>();
   const last = genesis.block.header.number + blocks;
-  const done = new Promise<void>((resolve) => {
+  let startedMs = 0;
+  const done = new Promise<number>((resolve) => {
     cluster.onEvent((node, event) => {
-      if (node !== 1 || !isFinal(event)) return;
-      times.set(event.number, performance.now());
-      if (event.number === last) resolve();
+      if (node !== 1) return;
+      if (event.event === 'phase' && event.phase === 'downloading' && startedMs === 0)
+        startedMs = performance.now();
+      if (isFinal(event) && event.number === last) resolve(performance.now());
     });
   });
   try {
     for (const account of [full, fresh]) await cluster.prepare(account);
+    await cp(made, chainDirectory(directory, full.address), { recursive: true });
     await cluster.start(full, 'basic');
     await cluster.start(fresh, 'basic');
-    await done;
-    const first = genesis.block.header.number + 1;
-    const seconds = ((times.get(last) ?? 0) - (times.get(first) ?? 0)) / 1_000;
-    return (last - first) / seconds;
+    return (1_000 * blocks) / ((await done) - startedMs);
   } finally {
     await cluster.stop();
   }
