@@ -1,21 +1,24 @@
 /**
  * The chain as one node has it: its head, the state of the head, and the only way in for a block. Blocks are checked and
- * executed beside the head, without touching it; one is then committed, durably, and the others thrown away.
+ * executed beside the head, without touching it; one is then committed, durably, and the others thrown away. Certified
+ * blocks of peers come in a row, by way of `BlockImport`.
  */
 import { blockSignatureChecks, checkBlock, checkExecution } from '../ledger/check-block.js';
-import { type Execution, executeBlock, type Selection, selectTransactions } from '../ledger/execute.js';
+import { executeBlock, type Selection, selectTransactions } from '../ledger/execute.js';
 import type { LedgerRules } from '../ledger/rules.js';
 import type { StateReader } from '../ledger/state-reader.js';
 import type { Worker } from '../ports/worker.js';
 import type { AuthoritySet } from '../protocol/authorities.js';
-import { type Block, decodeBlock, type Header } from '../protocol/block.js';
+import type { Block, Header } from '../protocol/block.js';
 import { type Address, equalBytes, type Hash } from '../protocol/bytes.js';
-import { type Certificate, certificateChecks, decodeCertificate } from '../protocol/certificate.js';
+import type { Certificate } from '../protocol/certificate.js';
 import { ProtocolError } from '../protocol/errors.js';
 import type { Account } from '../protocol/state.js';
 import type { StateTree, TreeUpdate } from '../protocol/state-tree.js';
 import type { Transaction } from '../protocol/transaction.js';
 import type { ChainStore } from '../storage/chain-store.js';
+import { BlockImport, type ExecutedBlock, type ImportVerdict } from './block-import.js';
+import type { Executed } from './pending-state.js';
 import type { SignatureCache } from './signature-cache.js';
 
 /** Blocks checked on one head and kept until it moves; a liar that leads rounds can cause no more. */
@@ -27,11 +30,9 @@ export interface Head {
 }
 
 /** A block executed on the head, ready to be committed. */
-interface Prepared {
+interface Prepared extends Executed {
   /** The block's wire form: its id covers neither the seal nor, before hash_txns is compared, the transactions. */
   readonly wire: Uint8Array;
-  readonly execution: Execution;
-  readonly update: TreeUpdate;
 }
 
 /** A block in the making; to be adopted or its update discarded. */
@@ -57,12 +58,16 @@ export class Chain implements StateReader {
   readonly #tree: StateTree;
   readonly #worker: Worker;
   readonly #verified: SignatureCache;
-  readonly #onCommit: (committed: Committed) => void;
+  readonly #onCommit: (committed: readonly Committed[]) => void;
+  readonly #import: BlockImport;
   #head: Head;
   #prepared = new Map<Hash, Prepared>();
-  /** The end of the queue of those that move the head: consensus and sync may both want to. */
+  /** The end of the queue of blocks that consensus decided. */
   #moving: Promise<unknown> = Promise.resolve();
 
+  /**
+   * @param onCommit told of blocks that became final together, in their order; the head is the last of them then
+   */
   constructor(
     parts: {
       readonly rules: LedgerRules;
@@ -72,8 +77,12 @@ export class Chain implements StateReader {
       readonly worker: Worker;
       readonly verified: SignatureCache;
       readonly head: Head;
+      /** Called before blocks of peers are written; a rejection ends the node. */
+      readonly checkDisk?: () => Promise<void>;
+      /** Blocks of peers that are written together, if fewer than usual. */
+      readonly maxWriteBlocks?: number;
     },
-    onCommit: (committed: Committed) => void,
+    onCommit: (committed: readonly Committed[]) => void,
   ) {
     this.rules = parts.rules;
     this.authorities = parts.authorities;
@@ -83,6 +92,18 @@ export class Chain implements StateReader {
     this.#verified = parts.verified;
     this.#head = parts.head;
     this.#onCommit = onCommit;
+    const { checkDisk } = parts;
+    this.#import = new BlockImport(
+      { ...parts, state: this },
+      {
+        head: () => this.#head,
+        isVerified: this.#isVerified,
+        commit: async (blocks) => {
+          await checkDisk?.();
+          await this.#append(blocks, true);
+        },
+      },
+    );
   }
 
   get head(): Head {
@@ -136,49 +157,42 @@ export class Chain implements StateReader {
    */
   commit(block: Block, certificate: Certificate): Promise<void> {
     return this.#exclusively(async () => {
-      if (block.header.number <= this.#head.header.number) return;
-      const error = await this.validate(block);
-      if (error !== null)
-        throw new Error(`a decided block is invalid: ${error?.message ?? 'the head moved'}`);
-      await this.#apply(block, certificate, false);
+      if (this.#has(block)) return;
+      await this.#import.pause();
+      try {
+        if (this.#has(block)) return;
+        const error = await this.validate(block);
+        if (error !== null)
+          throw new Error(`a decided block is invalid: ${error?.message ?? 'the head moved'}`);
+        await this.#apply(block, certificate);
+      } finally {
+        this.#import.resume();
+      }
     });
   }
 
+  /** Whether `applyCertified` may be called now with a block and certificate of so many bytes. */
+  hasRoom(sizeBytes: number): boolean {
+    return this.#import.hasRoom(sizeBytes);
+  }
+
   /**
-   * Checks a certified block that a peer gave, and applies it if it is the next one: null if it is good (or applied
-   * already), else why not.
+   * Checks a certified block that a peer gave, and applies it: null if it is good (or applied already), else why not.
+   * The next ones may be handed in at once: verdicts come in order, and are undefined behind a bad block.
+   * @throws Error if there is no room, or for a fault of our own
    */
-  applyCertified(blockBytes: Uint8Array, certificateBytes: Uint8Array): Promise<ProtocolError | null> {
-    return this.#exclusively(async () => {
-      try {
-        const block = decodeBlock(blockBytes, this.rules.genesisId);
-        if (block.header.number <= this.#head.header.number) return null;
-        const certificate = decodeCertificate(certificateBytes);
-        const checks = certificateChecks(
-          certificate,
-          { height: block.header.number, id: block.id },
-          this.authorities,
-          this.rules.genesisId,
-        );
-        // The certificate first: it is a few checks, and without it the block's thousands are not worth doing.
-        const proven = await this.#worker.verify(checks);
-        if (!proven.every(Boolean))
-          return new ProtocolError('BAD_CERTIFICATE', 'a signature of the certificate is bad');
-        const error = await this.validate(block);
-        if (error === undefined) throw new Error('the head moved while it was held');
-        if (error !== null) return error;
-        await this.#apply(block, certificate, true);
-        return null;
-      } catch (error) {
-        if (error instanceof ProtocolError) return error;
-        throw error;
-      }
-    });
+  applyCertified(blockBytes: Uint8Array, certificateBytes: Uint8Array): Promise<ImportVerdict> {
+    return this.#import.take(blockBytes, certificateBytes);
   }
 
   /** Waits until nothing is being applied. */
   async settled(): Promise<void> {
     await this.#moving;
+    await this.#import.settled();
+  }
+
+  #has(block: Block): boolean {
+    return block.header.number <= this.#head.header.number;
   }
 
   readonly #isVerified = (wireHash: Hash): boolean => this.#verified.has(wireHash);
@@ -209,21 +223,37 @@ export class Chain implements StateReader {
     return null;
   }
 
-  async #apply(block: Block, certificate: Certificate, synced: boolean): Promise<void> {
-    const prepared = this.#prepared.get(block.id) ?? this.#executeAgain(block);
-    const { execution, update } = prepared;
-    await this.#store.commit({
-      block,
-      certificate,
-      changes: execution.changes,
-      newKeys: execution.newKeys,
-      supply: execution.supply,
-    });
-    update.commit();
-    for (const other of this.#prepared.values()) if (other !== prepared) other.update.discard();
+  #apply(block: Block, certificate: Certificate): Promise<void> {
+    const { execution, update } = this.#prepared.get(block.id) ?? this.#executeAgain(block);
+    return this.#append([{ block, certificate, execution, update }], false);
+  }
+
+  /** The one place where the head moves. */
+  async #append(blocks: readonly ExecutedBlock[], synced: boolean): Promise<void> {
+    await this.#store.commitAll(
+      blocks.map(({ block, certificate, execution: { changes, newKeys, supply } }) => ({
+        block,
+        certificate,
+        changes,
+        newKeys,
+        supply,
+      })),
+    );
+    for (const { block, update } of blocks) {
+      update.commit();
+      this.#head = block;
+    }
+    // Executed on the old head, all of them: those that were not committed are stale now.
+    for (const { update } of this.#prepared.values()) update.discard();
     this.#prepared = new Map();
-    this.#head = block;
-    this.#onCommit({ block, certificate, changes: execution.changes, synced });
+    this.#onCommit(
+      blocks.map(({ block, certificate, execution: { changes } }) => ({
+        block,
+        certificate,
+        changes,
+        synced,
+      })),
+    );
   }
 
   /** For a valid block that found no room among the prepared ones. */

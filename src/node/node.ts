@@ -100,6 +100,7 @@ export class Node {
         worker,
         verified,
         head: opened.head,
+        checkDisk: options.checkDisk,
       },
       (committed) => this.#committed(committed),
     );
@@ -268,10 +269,8 @@ export class Node {
   #createSync(): Sync {
     return new Sync(this.#ports.clock, {
       head: () => ({ number: this.chain.head.header.number, id: this.chain.head.id }),
-      apply: async (block, certificate) => {
-        await this.#options.checkDisk();
-        return this.chain.applyCertified(block, certificate);
-      },
+      hasRoom: (sizeBytes) => this.chain.hasRoom(sizeBytes),
+      apply: (block, certificate) => this.chain.applyCertified(block, certificate),
       blockBytes: (number) => this.#store.blockBytes(number),
       send: (peer, message) => this.#send(peer, message),
       offend: (peer, offence, detail) => this.#offend(peer, SYNC_OFFENCES[offence], detail),
@@ -351,37 +350,35 @@ export class Node {
     this.#options.onFailure(error);
   }
 
-  /** A block became final here. */
-  #committed({ block, certificate, changes, synced }: Committed): void {
+  /** Blocks became final here, together. */
+  #committed(committed: readonly Committed[]): void {
     const { clock } = this.#ports;
-    const { log } = this.#options;
-    const { number } = block.header;
-    const finality: BlockFinality = {
-      block,
-      certificate,
-      leader: leaderOf(this.#authorities, number, certificate.round).address,
-      finalityMs: synced ? 0 : this.#consensus.workedMs,
-      synced,
-    };
-    this.mempool.blockApplied(block, changes.keys(), clock.now());
+    const { workedMs } = this.#consensus;
+    for (const { block, changes } of committed) this.mempool.blockApplied(block, changes.keys(), clock.now());
     this.#consensus.enterHeight();
-    this.#sync.headMoved(number);
+    this.#sync.headMoved(this.chain.head.header.number);
     this.#announceHead();
-    log(
+    for (const block of committed) this.#tellFinal(block, block.synced ? 0 : workedMs);
+  }
+
+  #tellFinal({ block, certificate, synced }: Committed, finalityMs: number): void {
+    const { number } = block.header;
+    const leader = leaderOf(this.#authorities, number, certificate.round).address;
+    this.#options.log(
       'info',
       {
         event: 'final',
         number,
         id: block.id,
-        leader: finality.leader,
+        leader,
         round: certificate.round,
         transactions: block.transactions.length,
-        finality_ms: Math.round(finality.finalityMs * 10) / 10,
+        finality_ms: Math.round(finalityMs * 10) / 10,
         synced,
       },
       `block ${number} is final`,
     );
-    for (const listener of this.#listeners) listener(finality);
+    for (const listener of this.#listeners) listener({ block, certificate, leader, finalityMs, synced });
   }
 
   /**

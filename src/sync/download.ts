@@ -97,6 +97,11 @@ export class Download {
     return this.#held.get(this.#next);
   }
 
+  /** Block `number`, if it is here. */
+  at(number: number): HeldBlock | undefined {
+    return this.#held.get(number);
+  }
+
   /** The last block of the unbroken run that is here after the head; the head itself if there is none. */
   get reach(): number {
     return this.#held.reach;

@@ -4,6 +4,9 @@
  * between `life` (which phase), `claims` (whom to believe how far), `download` (what to ask of whom) and `serve`; the
  * decisions are theirs. It never looks into a block beyond its number.
  *
+ * While downloading, blocks are handed on before those in front of them are applied, so that the steps of applying may
+ * overlap; a bad one makes those behind it come again. They stay held until the head is beyond them.
+ *
  * A claim in the ready phase (a height, a vote of a later height, a block beyond our next) makes the node ask for the
  * blocks, while it goes on voting. It leaves ready only for the real thing: blocks that it asked for, two in a row
  * checked and applied, so that one beyond its next was final, and more of them in hand.
@@ -38,12 +41,15 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 export interface SyncDependencies {
   /** The last final block that is stored. Never goes back. */
   head(): { readonly number: number; readonly id: Hash };
+  /** Whether `apply` may be called with a block and certificate of so many bytes while others are being applied. */
+  hasRoom(sizeBytes: number): boolean;
   /**
    * Checks certificate and block, executes, stores durably, moves the head. Null if the head is at or beyond the block
-   * now, also when it had been already; else what is wrong with the block. Called with the block after the head, one at
-   * a time. A rejection is a failure of our own and ends the node.
+   * now, also when it had been already; undefined if it was not judged, as one before it is bad; else what is wrong with
+   * it. Called with the block after the head, or after the last one that is being applied; the answers come in that
+   * order. A rejection is a failure of our own and ends the node.
    */
-  apply(block: Uint8Array, certificate: Uint8Array): Promise<ProtocolError | null>;
+  apply(block: Uint8Array, certificate: Uint8Array): Promise<ProtocolError | null | undefined>;
   blockBytes(number: number): ServedBlock | undefined;
   send(peer: Address, message: Message): void;
   /** `bad-block` and `bad-answer` are proven; `slow` is not. Sync itself hears a proven offender no more. */
@@ -70,7 +76,10 @@ export class Sync {
   #waitUntilMs = Number.POSITIVE_INFINITY;
   #pollAtMs = 0;
   #logAtMs = 0;
-  #applying: HeldBlock | undefined;
+  /** Blocks that are being applied, in their order. */
+  #applying: HeldBlock[] = [];
+  /** Whether one of them was bad, so that no other may follow them. */
+  #broken = false;
   #whenIdle: (() => void)[] = [];
   /** In the ready phase: the claim that consensus may still reach by itself, and until when. */
   #grace: { readonly height: number; readonly untilMs: number } | undefined;
@@ -120,7 +129,7 @@ export class Sync {
   stop(): Promise<void> {
     this.#step({ type: 'stop' });
     this.#tick?.cancel();
-    if (this.#applying === undefined) return Promise.resolve();
+    if (this.#applying.length === 0) return Promise.resolve();
     return new Promise((resolve) => this.#whenIdle.push(resolve));
   }
 
@@ -291,32 +300,52 @@ export class Sync {
     }
   }
 
+  /** Hands on the blocks that are here, as many as may be applied at once. */
   #applyNext(): void {
-    const held = this.#download.next;
-    if (held === undefined || this.#applying !== undefined || !this.#alive) return;
-    this.#applying = held;
+    if (!this.#alive || this.#broken) return;
+    for (;;) {
+      const last = this.#applying.at(-1)?.number ?? 0;
+      const held = this.#download.at(Math.max(this.#head, last) + 1);
+      if (held === undefined || !this.#mayApply(held)) return;
+      this.#apply(held);
+    }
+  }
+
+  /** In the ready phase one at a time, as consensus may make the next one final as well. */
+  #mayApply({ block, certificate }: HeldBlock): boolean {
+    if (this.#applying.length === 0) return true;
+    return this.phase === 'downloading' && this.#dependencies.hasRoom(block.length + certificate.length);
+  }
+
+  #apply(held: HeldBlock): void {
+    this.#applying.push(held);
     if (held.fetched) this.#step({ type: 'applying' });
     this.#dependencies.apply(held.block, held.certificate).then(
       (error) => this.#afterApply(held, error),
       (error: unknown) => {
-        this.#idle();
+        this.#leave();
         this.fail(error instanceof Error ? (error.stack ?? error.message) : String(error));
       },
     );
   }
 
-  #afterApply(held: HeldBlock, error: ProtocolError | null): void {
-    this.#idle();
+  #afterApply(held: HeldBlock, error: ProtocolError | null | undefined): void {
+    if (error !== null) this.#broken = true;
+    this.#leave();
     if (!this.#alive) return;
     if (error !== null) this.#refused(held, error);
     else if (this.#head < held.number)
       this.fail(`block ${held.number} was applied but the head did not move`);
     else this.#applied(held);
+    if (this.#applying.some(({ fetched }) => fetched)) this.#step({ type: 'applying' });
     this.#assess();
   }
 
-  #idle(): void {
-    this.#applying = undefined;
+  /** The first of those that are being applied is not any more. */
+  #leave(): void {
+    this.#applying.shift();
+    if (this.#applying.length > 0) return;
+    this.#broken = false;
     for (const resolve of this.#whenIdle.splice(0)) resolve();
   }
 
@@ -331,8 +360,10 @@ export class Sync {
     if (length >= 2 && this.#download.next !== undefined) this.#step({ type: 'fellBehind' });
   }
 
-  #refused(held: HeldBlock, error: ProtocolError): void {
-    this.#bar(held.peer, 'bad-block', `block ${held.number}: ${error.code}: ${error.message}`);
+  /** @param error undefined if another one is to blame */
+  #refused(held: HeldBlock, error: ProtocolError | undefined): void {
+    if (error !== undefined)
+      this.#bar(held.peer, 'bad-block', `block ${held.number}: ${error.code}: ${error.message}`);
     if (held.fetched) this.#step({ type: 'refused' });
   }
 

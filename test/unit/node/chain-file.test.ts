@@ -8,7 +8,7 @@ import { chainPlace } from '../../../src/node/chain-place.js';
 import { exportChain } from '../../../src/node/export-chain.js';
 import { importChain } from '../../../src/node/import-chain.js';
 import { inlineWorker } from '../../../src/node/inline-worker.js';
-import { type PlaceOptions, verifyPlace } from '../../../src/node/verify-chain.js';
+import { type PlaceOptions, type Verdict, verifyPlace } from '../../../src/node/verify-chain.js';
 import { fromHex } from '../../../src/protocol/bytes.js';
 import { encode } from '../../../src/protocol/encoding.js';
 import { openLevelStore } from '../../../src/storage/level-store.js';
@@ -121,8 +121,12 @@ describe('a chain that is exported and imported', () => {
       onBlock: (number) => void onBlock(number),
     });
     await expect(stopped).rejects.toThrow('enough');
-    expect(await verifyPlace(await chainPlace(account), options)).toMatchObject({ sound: true, blocks: 4 });
-    expect(await importInto(account)).toMatchObject({ before: 4, blocks: BLOCKS });
+    const verdict = await verifyPlace(await chainPlace(account), options);
+    expect(verdict.sound).toBe(true);
+    // Those that were under way behind it may be there as well.
+    const { blocks: before } = verdict as Extract<Verdict, { sound: true }>;
+    expect(before).toBeGreaterThanOrEqual(4);
+    expect(await importInto(account)).toMatchObject({ before, blocks: BLOCKS });
   });
 
   it('has no key in it', async () => {

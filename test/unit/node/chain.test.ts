@@ -39,7 +39,7 @@ async function open(upTo: number): Promise<Opened> {
       worker: inlineWorker(),
       verified: new SignatureCache(),
     },
-    (block) => committed.push(block),
+    (blocks) => committed.push(...blocks),
   );
   for (const { block, certificate } of blocks.slice(0, upTo)) {
     expect(await chain.applyCertified(fromHex(block), fromHex(certificate))).toBeNull();

@@ -161,17 +161,25 @@ export class World {
   readonly sync: Sync;
   head: number;
   applyMs = 1;
+  /** Blocks that may be applied at once. */
+  room = 4;
+  /** The most that were. */
+  mostAtOnce = 0;
   /** What `apply` does instead, if set. */
   applyInstead: ((number: number) => Promise<ProtocolError | null>) | undefined;
   onPhase: (phase: Phase) => void = () => {};
   readonly #peers = new Map<Address, FakePeer>();
   #peerCount = 0;
-  #applying = false;
+  /** Numbers of the blocks that are being applied, and whether one of them was bad. */
+  #inLine: number[] = [];
+  #broken = false;
+  #lastApplied: Promise<unknown> = Promise.resolve();
 
   constructor(head: number) {
     this.head = head;
     const dependencies: SyncDependencies = {
       head: () => ({ number: this.head, id: idOf(this.head) }),
+      hasRoom: () => this.#inLine.length < this.room,
       apply: (block, certificate) => this.#apply(block, certificate),
       blockBytes: (number) =>
         number <= this.head
@@ -237,14 +245,31 @@ export class World {
     }
   }
 
-  async #apply(block: Uint8Array, certificate: Uint8Array): Promise<ProtocolError | null> {
-    if (this.#applying) throw new Error('two blocks applied at once');
+  /** As the chain does it: in order, and those behind a bad block come back unjudged. */
+  #apply(block: Uint8Array, certificate: Uint8Array): Promise<ProtocolError | null | undefined> {
     const number = numberOfBlock(block);
+    const expected = (this.#inLine.at(-1) ?? this.head) + 1;
+    if (number > expected || this.#broken) throw new Error(`block ${number} where ${expected} belongs`);
     this.applied.push(number);
+    this.#inLine.push(number);
+    this.mostAtOnce = Math.max(this.mostAtOnce, this.#inLine.length);
+    const result = this.#lastApplied.then(async () => {
+      const verdict = this.#broken ? undefined : await this.#judge(number, block, certificate);
+      this.#inLine.shift();
+      this.#broken = (this.#broken || verdict !== null) && this.#inLine.length > 0;
+      return verdict;
+    });
+    this.#lastApplied = result.catch(() => {});
+    return result;
+  }
+
+  async #judge(
+    number: number,
+    block: Uint8Array,
+    certificate: Uint8Array,
+  ): Promise<ProtocolError | null | undefined> {
     if (this.applyInstead !== undefined) return this.applyInstead(number);
-    this.#applying = true;
     await new Promise<void>((resolve) => this.clock.after(this.applyMs, resolve));
-    this.#applying = false;
     if (number <= this.head) return null;
     if (number !== this.head + 1) throw new Error(`block ${number} on ${this.head}`);
     if (Buffer.compare(certificate, CERTIFICATE) !== 0) return new ProtocolError('BAD_CERTIFICATE', 'forged');

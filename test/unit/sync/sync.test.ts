@@ -3,7 +3,7 @@ import { ProtocolError } from '../../../src/protocol/errors.js';
 import { Claims } from '../../../src/sync/claims.js';
 import { MAX_RACES } from '../../../src/sync/life.js';
 import { CLAIM_GRACE_MS, MAX_OFFER_AHEAD, POLL_MS } from '../../../src/sync/sync.js';
-import { blockOf, CERTIFICATE, type FakePeer, World } from './harness.js';
+import { addressOf, blockOf, CERTIFICATE, type FakePeer, World } from './harness.js';
 
 function rising(from: number, to: number): number[] {
   return Array.from({ length: to - from + 1 }, (_, i) => from + i);
@@ -484,10 +484,80 @@ describe('serving', () => {
   });
 });
 
+describe('applying several blocks at once', () => {
+  test('hands on what is here before the blocks in front are applied, as far as there is room', async () => {
+    const world = new World(1);
+    world.applyMs = 20;
+    world.connect({ height: 60 });
+    await world.boot(5_000);
+    expect(world.head).toBe(60);
+    expect(world.applied).toEqual(rising(2, 60));
+    expect(world.mostAtOnce).toBe(world.room);
+    expect(world.sync.phase).toBe('ready');
+  });
+
+  test('a bad block in the middle blames its peer alone; those behind it are fetched or handed on again', async () => {
+    const world = new World(1);
+    world.applyMs = 20;
+    world.connect({ height: 60, forges: 9 });
+    world.connect({ height: 60, latencyMs: 200 });
+    await world.boot(8_000);
+    expect(world.head).toBe(60);
+    expect(world.sync.phase).toBe('ready');
+    expect(world.offences).toEqual([
+      { peer: addressOf(1), offence: 'bad-block', detail: 'block 9: BAD_BLOCK: forged' },
+    ]);
+    // None was handed on out of order: the harness throws for that.
+    expect(world.applied.filter((number) => number === 9)).toHaveLength(2);
+  });
+
+  test('what was under way behind a bad block is no reason to become ready early', async () => {
+    const world = new World(1);
+    world.applyMs = 20;
+    world.connect({ height: 40, forges: 5 });
+    world.connect({ height: 40, latencyMs: 1_500 });
+    await world.boot(20_000);
+    expect(world.head).toBe(40);
+    expect(world.phases.filter((phase) => phase === 'ready')).toHaveLength(1);
+  });
+
+  test('in the ready phase one at a time, until it is clear that the node fell behind', async () => {
+    const world = new World(1);
+    const peer = world.connect({ height: 1 });
+    await world.boot(3_000);
+    expect(world.sync.phase).toBe('ready');
+    world.applyMs = 20;
+    peer.options.height = 40;
+    world.mostAtOnce = 0;
+    world.offer(peer, 3);
+    world.offer(peer, 2);
+    expect(world.mostAtOnce).toBe(1);
+    await world.clock.run(10_000);
+    expect(world.head).toBe(40);
+    expect(world.mostAtOnce).toBe(world.room);
+    expect(world.sync.phase).toBe('ready');
+  });
+
+  test('consensus may move the head past blocks that are being applied', async () => {
+    const world = new World(1);
+    world.applyMs = 50;
+    world.connect({ height: 30 });
+    await world.boot(60);
+    expect(world.mostAtOnce).toBeGreaterThan(1);
+    world.head += 3;
+    world.sync.headMoved(world.head);
+    await world.clock.run(5_000);
+    expect(world.head).toBe(30);
+    expect(world.offences).toEqual([]);
+    expect(world.sync.phase).toBe('ready');
+  });
+});
+
 describe('the end', () => {
-  test('stop waits for the block that is being applied, and nothing follows it', async () => {
+  test('stop waits for the blocks that are being applied, and nothing follows them', async () => {
     const world = new World(1);
     world.applyMs = 300;
+    world.room = 2;
     world.connect({ height: 50 });
     await world.boot(100);
     let idle = false;
@@ -499,7 +569,7 @@ describe('the end', () => {
     expect(idle).toBe(false);
     await world.clock.run(1_000);
     await stopped;
-    expect(world.applied).toEqual([2]);
+    expect(world.applied).toEqual([2, 3]);
     expect(world.clock.pendingTimers).toBe(0);
     world.sync.stopped();
     expect(world.sync.phase).toBe('dead');
