@@ -53,7 +53,7 @@ export function createApi(face: NodeFace, options: ApiOptions = {}): FastifyInst
     token: options.token,
     waiters: new FinalWaiters(face, limits.waiters, after),
     events: new FinalEvents(face, limits, after),
-    blockTexts: new BlockTexts(face, limits.blockCacheChars),
+    blockTexts: new BlockTexts(face, limits.blockCacheBytes),
   };
   const app: FastifyInstance = Fastify({
     logger: false,
@@ -128,39 +128,44 @@ function answerProblem(reply: FastifyReply, error: unknown): { status: number } 
 
 /** Before anything else is done for a request. */
 function limitRates(app: FastifyInstance, rates: RateLimit): void {
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     // A caller that has hung up already has no address any more.
-    if (rates.take(sourceOf(request.raw.socket.remoteAddress ?? ''))) return;
+    if (rates.take(sourceOf(request.raw.socket.remoteAddress ?? ''))) return done();
     reply.header('retry-after', RETRY_AFTER_SECONDS);
     throw new ApiError('TOO_MANY_REQUESTS', 'your address sends more requests than one may');
   });
 }
 
 /** A caller that asks for much and reads nothing holds its answers in our memory: together they have a bound. */
-function boundUnread(app: FastifyInstance, { unreadChars, smallChars }: ApiLimits): void {
-  let chars = 0;
-  app.addHook('onSend', async (_, reply, payload) => {
-    if (typeof payload !== 'string' || payload.length <= smallChars) return payload;
+function boundUnread(app: FastifyInstance, { unreadBytes, smallBytes }: ApiLimits): void {
+  let bytes = 0;
+  app.addHook('onSend', (_, reply, payload, done) => {
+    if (!(typeof payload === 'string' || payload instanceof Uint8Array) || payload.length <= smallBytes)
+      return done();
     const { length } = payload;
-    if (chars + length > unreadChars)
+    if (bytes + length > unreadBytes)
       throw new ApiError('TOO_BUSY', 'callers have not read the large answers that they asked for');
-    chars += length;
+    bytes += length;
     // The system has all of it, or the caller is gone.
     reply.raw.once('close', () => {
-      chars -= length;
+      bytes -= length;
     });
-    return payload;
+    done();
   });
 }
 
-/** What is decided from a request's first lines, before its body is read. */
+/**
+ * What is decided from a request's first lines, before its body is read. This hook and the others that every request
+ * passes are plain calls: four promises would cost as much as a small answer.
+ */
 function addGuards(app: FastifyInstance, localHostsOnly: boolean): void {
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-content-type-options', 'nosniff').header('cache-control', 'no-store');
     if (localHostsOnly && !isLocalHostHeader(request.headers.host))
       throw new ApiError('FORBIDDEN_HOST', 'this node answers only as localhost or by its IP address');
     if (request.is404)
       throw new ApiError('NOT_FOUND', `there is no route ${request.method} ${request.originalUrl}`);
+    done();
   });
 }
 

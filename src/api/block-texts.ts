@@ -1,11 +1,14 @@
-/** Final blocks as JSON text. A final block never changes, so it is written once and kept while there is room. */
+/**
+ * Final blocks as JSON, in the bytes that are sent. A final block never changes, so it is written once and kept while
+ * there is room.
+ */
 import type { FinalBlock, NodeFace } from '../node/face.js';
 import type { Hash } from '../protocol/bytes.js';
 import { accountStateView, blockView } from './views.js';
 
 export interface BlockText {
   readonly id: Hash;
-  readonly text: string;
+  readonly json: Buffer;
 }
 
 /** How many characters of accounts are handed on at once when all of them are streamed. */
@@ -13,14 +16,14 @@ const CHUNK_CHARS = 16_384;
 
 export class BlockTexts {
   readonly #face: NodeFace;
-  readonly #maxChars: number;
+  readonly #maxBytes: number;
   /** By number, least recently used first. */
   readonly #kept = new Map<number, BlockText>();
-  #chars = 0;
+  #bytes = 0;
 
-  constructor(face: NodeFace, maxChars: number) {
+  constructor(face: NodeFace, maxBytes: number) {
     this.#face = face;
-    this.#maxChars = maxChars;
+    this.#maxBytes = maxBytes;
   }
 
   /** The block with the accounts it touched; undefined if there is none. */
@@ -56,24 +59,24 @@ export class BlockTexts {
     const state = Object.fromEntries(
       touched.map(([address, account]) => [address, accountStateView(address, account)]),
     );
-    const text = JSON.stringify({ ...blockView(final, this.#face.authorities()), state });
-    this.#keep(header.number, { id, text });
-    return { id, text };
+    const json = Buffer.from(JSON.stringify({ ...blockView(final, this.#face.authorities()), state }));
+    this.#keep(header.number, { id, json });
+    return { id, json };
   }
 
   #keep(number: number, block: BlockText): void {
     this.#drop(number);
-    if (block.text.length > this.#maxChars) return;
+    if (block.json.length > this.#maxBytes) return;
     this.#kept.set(number, block);
-    this.#chars += block.text.length;
+    this.#bytes += block.json.length;
     for (const oldest of this.#kept.keys()) {
-      if (this.#chars <= this.#maxChars) break;
+      if (this.#bytes <= this.#maxBytes) break;
       this.#drop(oldest);
     }
   }
 
   #drop(number: number): void {
-    this.#chars -= this.#kept.get(number)?.text.length ?? 0;
+    this.#bytes -= this.#kept.get(number)?.json.length ?? 0;
     this.#kept.delete(number);
   }
 }

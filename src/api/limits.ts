@@ -14,8 +14,8 @@ export const DEFAULT_LIMITS = {
   /** Items of one page of a list. */
   pageItems: 1_000,
   pageBlocks: 100,
-  /** A page of blocks ends early once it has this many characters; its `next` says where to go on. */
-  pageChars: 8 * MIB,
+  /** A page of blocks ends early once it has this many bytes; its `next` says where to go on. */
+  pageBytes: 8 * MIB,
   /** Requests that wait for a transaction to become final, all together. */
   waiters: 1_000,
   waitSeconds: 60,
@@ -23,9 +23,9 @@ export const DEFAULT_LIMITS = {
   listeners: 100,
   /** What one listener may leave unread before it is dropped. */
   listenerQueueBytes: 64 * KIB,
-  /** Characters of large answers that callers have not taken yet, all together; up to `smallChars` one is not large. */
-  unreadChars: 64 * MIB,
-  smallChars: 64 * KIB,
+  /** Large answers that callers have not taken yet, all together; up to `smallBytes` one is not large. */
+  unreadBytes: 64 * MIB,
+  smallBytes: 64 * KIB,
   /** Answers with all accounts of a block under way at once: each reads the whole state. */
   stateStreams: 4,
   idempotencyKeys: 10_000,
@@ -34,8 +34,8 @@ export const DEFAULT_LIMITS = {
   requestBurst: 10_000,
   /** Addresses whose requests are counted; the one seen longest ago is forgotten, and then starts anew. */
   callers: 10_000,
-  /** Serialised blocks kept ready, in characters. */
-  blockCacheChars: 32 * MIB,
+  /** Serialised blocks kept ready. */
+  blockCacheBytes: 32 * MIB,
 } as const;
 
 export type ApiLimits = { readonly [K in keyof typeof DEFAULT_LIMITS]: number };

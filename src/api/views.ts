@@ -96,8 +96,12 @@ export function accountStateView(address: Address, { nonce, balance, stake }: Ac
 }
 
 export function accountView({ address, account, nextNonce, pending, blockNumber }: AccountInfo) {
+  const { nonce, balance, stake } = account;
   return {
-    ...accountStateView(address, account),
+    address,
+    nonce,
+    balance,
+    stake,
     next_nonce: nextNonce,
     pending,
     block_number: blockNumber,
@@ -129,13 +133,28 @@ export function evidenceView({ authority, height, round, type, foundMs, messages
 }
 
 export function nodeView(status: NodeStatus, peers: readonly PeerInfo[]) {
-  return { ...identityView(status), head: headView(status), peers: peers.map(peerView) };
+  const { address, agent, genesisId, networkId, role, phase } = status;
+  return {
+    address,
+    agent,
+    genesis_id: genesisId,
+    network_id: networkId,
+    role,
+    phase,
+    head: headView(status),
+    peers: peers.map(peerView),
+  };
 }
 
 export function nodeStatusView(status: NodeStatus) {
-  const { consensus, pool } = status;
+  const { address, agent, genesisId, networkId, role, phase, consensus, pool } = status;
   return {
-    ...identityView(status),
+    address,
+    agent,
+    genesis_id: genesisId,
+    network_id: networkId,
+    role,
+    phase,
     head: headView(status),
     best_known_height: status.bestKnownHeight,
     consensus: {
@@ -154,10 +173,6 @@ export function nodeStatusView(status: NodeStatus) {
     supply: status.supply,
     uptime_ms: status.uptimeMs,
   };
-}
-
-function identityView({ address, agent, genesisId, networkId, role, phase }: NodeStatus) {
-  return { address, agent, genesis_id: genesisId, network_id: networkId, role, phase };
 }
 
 function headView({ head }: NodeStatus) {

@@ -1,9 +1,9 @@
 /** Who a caller is for limits by source, in every service of ours that strangers call: an IPv4 address, or the /64 network that one IPv6 subscriber holds. */
 
 export function sourceOf(ip: string): string {
+  if (!ip.includes(':')) return ip;
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(ip)?.[1];
   if (mapped !== undefined) return mapped;
-  if (!ip.includes(':')) return ip;
   const [head = '', tail = ''] = ip.replace(/%.*/, '').split('::');
   const left = head === '' ? [] : head.split(':');
   const right = tail === '' ? [] : tail.split(':');

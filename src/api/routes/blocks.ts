@@ -10,6 +10,7 @@ import { blockWireView } from '../views.js';
 type Reference = number | Hash | 'latest';
 
 const JSON_TYPE = 'application/json; charset=utf-8';
+const COMMA = Buffer.from(',');
 
 export function blockRoutes(context: RouteContext): Route[] {
   const { face, limits } = context;
@@ -71,7 +72,7 @@ function blockHandler({ face, limits, blockTexts, onFailure }: RouteContext): Ro
     if (state === 'all') return withAllAccounts(reference, reply);
     const block = (await blockTexts.get(reference)) ?? notFound(reference);
     if (isFresh(request, reply, block.id, isHash(reference))) return reply.code(304).send();
-    return reply.type(JSON_TYPE).send(block.text);
+    return reply.type(JSON_TYPE).send(block.json);
   };
 }
 
@@ -89,18 +90,23 @@ function isFresh(request: FastifyRequest, reply: FastifyReply, id: Hash, byId: b
 }
 
 /** Blocks upwards from a number; shorter than asked for if they are large, with `next` to go on from. */
-async function page({ limits, blockTexts }: RouteContext, from: number, limit: number): Promise<string> {
-  const texts: string[] = [];
-  let chars = 0;
+async function page({ limits, blockTexts }: RouteContext, from: number, limit: number): Promise<Buffer> {
+  const items: Buffer[] = [];
+  let bytes = 0;
   let next = from;
-  for (; texts.length < limit && chars < limits.pageChars; next++) {
+  for (; items.length < limit && bytes < limits.pageBytes; next++) {
     const block = await blockTexts.get(next);
-    if (block === undefined) return `{"items":[${texts.join(',')}],"next":null}`;
-    texts.push(block.text);
-    chars += block.text.length;
+    if (block === undefined) return pageOf(items, null);
+    items.push(block.json);
+    bytes += block.json.length;
   }
   const more = (await blockTexts.get(next)) !== undefined;
-  return `{"items":[${texts.join(',')}],"next":${more ? next : null}}`;
+  return pageOf(items, more ? next : null);
+}
+
+function pageOf(items: readonly Buffer[], next: number | null): Buffer {
+  const parts = items.flatMap((item, i) => (i === 0 ? [item] : [COMMA, item]));
+  return Buffer.concat([Buffer.from('{"items":['), ...parts, Buffer.from(`],"next":${next}}`)]);
 }
 
 function referenceOf(text: string): Reference {

@@ -6,6 +6,9 @@ import type { PageQuery, Route, RouteContext } from '../route.js';
 import { answers, bodies, params, queries } from '../schemas.js';
 import { transactionView } from '../views.js';
 
+/** The id of a transaction names its network, and what is final never changes. */
+const FOR_EVER = 'public, max-age=31536000, immutable';
+
 interface TransactionsQuery extends PageQuery {
   readonly since?: string;
   readonly account?: Address;
@@ -26,6 +29,7 @@ export function transactionRoutes(context: RouteContext): Route[] {
         const waitMs = Number((request.query as { wait: string }).wait) * 1000;
         const known =
           waitMs === 0 ? await face.transaction(id) : await waitFor(context, id, waitMs, reply.raw);
+        if (known?.status.state === 'final') reply.header('cache-control', FOR_EVER);
         return transactionView(known ?? notFound(id));
       },
     },

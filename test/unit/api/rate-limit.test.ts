@@ -55,7 +55,7 @@ describe('the rate of requests', () => {
 describe('large answers', () => {
   it('that callers have not read are bounded all together; small ones always pass', async () => {
     const size = (await testApi().get('/blk?limit=3')).body.length;
-    const { app, get } = testApi({ limits: { smallChars: 1_000, unreadChars: size } });
+    const { app, get } = testApi({ limits: { smallBytes: 1_000, unreadBytes: size } });
     // What has been read makes room for the next.
     for (let i = 0; i < 3; i++) expect((await get('/blk?limit=3')).statusCode).toBe(200);
     const unread = new Unread();

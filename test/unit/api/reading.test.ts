@@ -194,7 +194,7 @@ describe('blocks', () => {
     const read = face.blocksRead;
     expect((await get('/blk/2')).json().number).toBe(2);
     expect(face.blocksRead).toBe(read);
-    const small = testApi({ limits: { blockCacheChars: 5_000 } });
+    const small = testApi({ limits: { blockCacheBytes: 5_000 } });
     for (const number of [2, 3, 4, 2, 3, 4]) {
       expect((await small.get(`/blk/${number}`)).json().number).toBe(number);
     }
@@ -213,7 +213,7 @@ describe('blocks', () => {
   });
 
   it('come in pages that say where to go on, also when they are cut by size', async () => {
-    for (const limits of [{}, { pageChars: 1 }]) {
+    for (const limits of [{}, { pageBytes: 1 }]) {
       const { get } = testApi({ limits });
       const numbers: number[] = [];
       let from: number | null = 1;
@@ -246,6 +246,21 @@ describe('transactions and accounts', () => {
     refusalOf(await post(`/txn/${'1'.repeat(64)}`, { block_number: 3 }), 404, 'NOT_FOUND');
     refusalOf(await post(`/txn/${firstOf4}`, { block_number: '4' }), 400, 'BAD_REQUEST');
     refusalOf(await post(`/txn/${firstOf4}`, {}), 400, 'BAD_REQUEST');
+  });
+
+  it('may be kept for ever once final, and not before', async () => {
+    const { get, face } = testApi();
+    const { transaction } = (await face.transaction(firstOf4)) ?? {};
+    if (transaction === undefined) throw new Error('missing');
+    const id = 'c'.repeat(64);
+    face.pending.set(id, {
+      transaction: { ...transaction, id },
+      status: { state: 'pending', queue: 'ready' },
+    });
+    expect((await get(`/txn/${firstOf4}`)).headers['cache-control']).toBe(
+      'public, max-age=31536000, immutable',
+    );
+    expect((await get(`/txn/${id}`)).headers['cache-control']).toBe('no-store');
   });
 
   it('show why one was dropped', async () => {
