@@ -4,7 +4,7 @@
 export type StorageErrorCode =
   /** Another process holds the database: stop it, or use another directory. */
   | 'LOCKED'
-  /** Bytes are missing or not what was written: restore a backup, or delete the chain and sync again. */
+  /** Bytes are missing or not what was written: repair the chain, or delete it and sync again. */
   | 'DAMAGED'
   /** The directory cannot be made or written: mend its path or its permissions. */
   | 'NOT_WRITABLE'
@@ -33,6 +33,6 @@ export class StorageError extends Error {
 
 /** @param what which database, `why` without a full stop */
 export function damaged(what: string, why: string, cause?: unknown): StorageError {
-  const message = `${what} is damaged: ${why}; restore it from a backup, or delete it and sync again`;
+  const message = `${what} is damaged: ${why}; run ccoin repair, or delete it and sync again`;
   return new StorageError('DAMAGED', message, { cause, why });
 }

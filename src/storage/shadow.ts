@@ -6,12 +6,12 @@
  * Its lock is held meanwhile: LOCK is a link as well, and what LevelDB locks is the file behind it.
  */
 import { constants } from 'node:fs';
-import { access, copyFile, mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { access, copyFile, mkdir, readdir, symlink } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Store } from '../ports/store.js';
 import { damaged, StorageError } from './errors.js';
 import { type LevelStore, openLevelStore, salvageLevelStore } from './level-store.js';
+import { lendTemporary } from './temporary.js';
 
 const LOCK = 'LOCK';
 const TABLE = /^\d+\.(ldb|sst)$/;
@@ -38,8 +38,8 @@ export async function isDatabase(directory: string): Promise<boolean> {
  * @throws StorageError LOCKED, DAMAGED, and NOT_WRITABLE if it may not be locked
  */
 export async function openShadow(directory: string, { salvage = false } = {}): Promise<Shadow> {
-  const temporary = await mkdtemp(join(tmpdir(), 'ccoin-shadow-'));
-  const closers = [() => rm(temporary, { recursive: true, force: true })];
+  const { path: temporary, giveBack } = await lendTemporary('ccoin-shadow-');
+  const closers = [giveBack];
   const close = async () => {
     for (const closer of closers.splice(0).reverse()) await closer();
   };

@@ -62,7 +62,7 @@ describe('a node', () => {
     const chain = chainDirectory(home.path, KEY.address);
     const manifest = (await readdir(chain)).find((name) => name.startsWith('MANIFEST')) as string;
     await writeFile(join(chain, manifest), 'no manifest');
-    await expectRefusal(home.start(['-t', 'validator']), 'damaged');
+    await expectRefusal(home.start(['-t', 'validator']), /is damaged: .*; run ccoin repair/);
     await rm(chain, { recursive: true });
     const node = home.start();
     await node.event('http');

@@ -102,9 +102,35 @@ describe('bodies', () => {
     }
   });
 
+  it('name each key of an object once, however it is written', () => {
+    const good = [
+      '{"a": {"a": "a"}, "b": [{"a": 1}, {"a": 2}], "A": 1}',
+      '{"a:": 1, "b": "a:"}',
+      '["a", "a"]',
+    ];
+    for (const text of good) expect(parseBody(Buffer.from(text), 8)).toEqual(JSON.parse(text));
+    const twice = [
+      '{"amount": 1, "to": "x", "amount" : 2}',
+      '{"amount":1,"\\u0061mount":2}',
+      '[{"amount":[{}],"amount":1}]',
+    ];
+    for (const text of twice)
+      expect(() => parseBody(Buffer.from(text), 8), text).toThrow('the body has the key "amount" twice');
+    expect(parseBody(Buffer.from('{"__proto__": 1, "constructor": 2}'), 8)).toEqual(
+      JSON.parse('{"__proto__": 1, "constructor": 2}'),
+    );
+  });
+
   it('take time in proportion to their length, whatever they hold', () => {
     const size = 1 << 20;
-    for (const text of ['"'.repeat(size), '\\'.repeat(size), `"${'\\"'.repeat(size)}`, '-'.repeat(size)]) {
+    for (const text of [
+      '"'.repeat(size),
+      '\\'.repeat(size),
+      `"${'\\"'.repeat(size)}`,
+      '-'.repeat(size),
+      '"" '.repeat(size / 3),
+      `""${' '.repeat(size)}x`,
+    ]) {
       expect(() => parseBody(Buffer.from(text), 8)).toThrow(/^/);
     }
   });

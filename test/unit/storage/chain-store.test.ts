@@ -337,7 +337,7 @@ describe('a damaged chain', () => {
       await expect(ChainStore.open(store)).rejects.toMatchObject({
         code: 'DAMAGED',
         message: expect.stringContaining(
-          `the chain database is damaged: block ${Number(number)} is missing; restore`,
+          `the chain database is damaged: block ${Number(number)} is missing; run ccoin repair`,
         ),
       });
     }

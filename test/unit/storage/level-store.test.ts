@@ -72,7 +72,7 @@ describe('LevelStore', () => {
     await writeFile(join(directory, 'CURRENT'), 'nonsense');
     await expect(openLevelStore(directory)).rejects.toMatchObject({
       code: 'DAMAGED',
-      message: expect.stringMatching(/^the database .* is damaged: .*; restore it from a backup/),
+      message: expect.stringMatching(/^the database .* is damaged: .*; run ccoin repair, or delete it/),
     });
   });
 
