@@ -25,8 +25,9 @@ import { readGenesisBlock } from '../protocol/genesis.js';
 import { ChainStore } from '../storage/chain-store.js';
 import { chainDirectory, signerDirectory } from '../storage/data-directory.js';
 import { DiskGuard } from '../storage/disk-guard.js';
-import { damaged } from '../storage/errors.js';
+import { damaged, StorageError } from '../storage/errors.js';
 import { type LevelStore, openLevelStore } from '../storage/level-store.js';
+import { recordDamaged } from '../storage/signer-record.js';
 import type { NodeFace } from './face.js';
 import { fetchGenesis } from './fetch-genesis.js';
 import { GENESIS_FILE, readGenesisFile } from './genesis-file.js';
@@ -128,7 +129,9 @@ async function begin(
   const genesis = readGenesisBlock(genesisBlock);
   await untilGenesisTime(genesis.block.header.time, log);
 
-  const signerRecord = await open(signerDirectory(basePath, account.address, genesis.block.id));
+  const signerRecord = await open(signerDirectory(basePath, account.address, genesis.block.id)).catch(
+    ofSignerRecord,
+  );
   const node = await Node.open(
     { ...ports, chain, signerRecord },
     {
@@ -157,8 +160,14 @@ function assertNothingLost(chain: LevelStore, node: Node): void {
   if (chain.droppedAtOpen.length === 0 || head >= node.signedHeight - 1) return;
   throw damaged(
     `the database ${chain.directory}`,
-    `it ends at block ${head}, but block ${node.signedHeight - 1} was final here (see ccoin repair)`,
+    `it ends at block ${head}, but block ${node.signedHeight - 1} was final here`,
   );
+}
+
+/** What helps a chain would make of a signer's record one that forgot. */
+function ofSignerRecord(error: unknown): never {
+  if (error instanceof StorageError && error.code === 'DAMAGED') throw recordDamaged(error.why, error);
+  throw error;
 }
 
 interface EdgePorts {

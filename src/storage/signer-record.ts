@@ -170,7 +170,7 @@ function damageOf(what: string, error: unknown): unknown {
 }
 
 /** Not what is said of a chain: a record is neither restored from an old copy nor synced from peers. */
-function recordDamaged(why: string, cause?: unknown): StorageError {
+export function recordDamaged(why: string, cause?: unknown): StorageError {
   const message = `the signer's record is damaged: ${why}; see "A lost signer's record" in docs/operations.md`;
   return new StorageError('DAMAGED', message, { cause, why });
 }
