@@ -76,6 +76,7 @@ function tell(
 ): void {
   for (const member of network.members)
     console.log(`\n${member.name}, ${member.address}\n${member.lastLines().join('\n')}`);
+  for (const contradiction of network.witness.contradictions) console.log(`signed twice: ${contradiction}`);
   console.log(`\nFAILED ${name}, seed ${seed}: ${error instanceof Error ? error.stack : error}`);
   const again = `--only ${name} --seed ${seed} --kills ${scale.kills}${scale.short ? ' --short' : ''}`;
   console.log(`again: npm run faults -- ${again}\n`);

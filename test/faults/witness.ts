@@ -10,6 +10,7 @@ import { FrameReader, MAX_FRAME_BYTES } from '../../src/protocol/frame.js';
 import { sha256Hex } from '../../src/protocol/hash.js';
 import { decodeBody } from '../../src/protocol/messages.js';
 import { decodeProposal, decodeVote } from '../../src/protocol/vote.js';
+import { History } from '../support/history.js';
 
 const PROPOSAL = 0;
 
@@ -29,6 +30,7 @@ export class Witness {
   /** Wire forms looked at: each comes again from everybody who relays it. */
   readonly #known = new Set<Hash>();
   readonly #words = new Map<string, string>();
+  readonly #heardWords = new History<Word>();
   readonly #highest = new Map<Address, number>();
   /** Empty as long as everybody keeps to what they said. */
   readonly contradictions: string[] = [];
@@ -48,6 +50,12 @@ export class Witness {
     return this.#highest.get(authority) ?? 0;
   }
 
+  /** Resolves with the next proposal of this authority that was not heard before. */
+  untilProposes(authority: Address): Promise<Word> {
+    const heard = this.#heardWords;
+    return heard.until((word) => word.kind === PROPOSAL && word.authority === authority, heard.all.length);
+  }
+
   /** A listener to one direction of one connection. */
   stream(): (bytes: Uint8Array) => void {
     const reader = new FrameReader();
@@ -62,11 +70,16 @@ export class Witness {
   }
 
   /** Takes down a word, of a frame or of a signer's record, and compares it with what was said before. */
-  add({ authority, height, round, kind, value }: Word): void {
+  add(word: Word): void {
+    const { authority, height, round, kind, value } = word;
     const place = `${authority} height ${height} round ${round} ${['proposal', 'prevote', 'precommit'][kind]}`;
     const before = this.#words.get(place);
-    if (before === undefined) this.#words.set(place, value);
-    else if (before !== value) this.contradictions.push(`${place}: ${before}, then ${value}`);
+    if (before === undefined) {
+      this.#words.set(place, value);
+      this.#heardWords.add(word);
+    }
+    if (before !== undefined && before !== value)
+      this.contradictions.push(`${place}: ${before}, then ${value}`);
     this.#highest.set(authority, Math.max(this.highest(authority), height));
   }
 

@@ -4,6 +4,7 @@ import { clock } from './clock.js';
 import { deleted } from './deleted.js';
 import { diskFull } from './disk-full.js';
 import { flip } from './flip.js';
+import { forgotten } from './forgotten.js';
 import { kill } from './kill.js';
 import { late } from './late.js';
 import { partition } from './partition.js';
@@ -18,6 +19,7 @@ export const SCENARIOS: readonly Scenario[] = [
   slow,
   diskFull,
   flip,
+  forgotten,
   deleted,
   restored,
   clock,
