@@ -23,7 +23,8 @@ import { GENESIS_NUMBER, MAX_CLOCK_AHEAD_MS } from '../protocol/block.js';
 import type { Hash } from '../protocol/bytes.js';
 import { readGenesisBlock } from '../protocol/genesis.js';
 import { ChainStore } from '../storage/chain-store.js';
-import { chainDirectory, signerDirectory } from '../storage/data-directory.js';
+import { chainDirectory, filesDirectory, signerDirectory } from '../storage/data-directory.js';
+import { DiskFiles } from '../storage/disk-files.js';
 import { DiskGuard } from '../storage/disk-guard.js';
 import { damaged, StorageError } from '../storage/errors.js';
 import { type LevelStore, openLevelStore } from '../storage/level-store.js';
@@ -133,7 +134,7 @@ async function begin(
     ofSignerRecord,
   );
   const node = await Node.open(
-    { ...ports, chain, signerRecord },
+    { ...ports, chain, signerRecord, files: new DiskFiles(filesDirectory(basePath, account.address)) },
     {
       ...options,
       genesisBlock,

@@ -1,5 +1,6 @@
 /** What a node is given: its ports to the world, and how it is to run. */
 import type { Clock } from '../ports/clock.js';
+import type { Files } from '../ports/files.js';
 import type { Random } from '../ports/random.js';
 import type { Signer } from '../ports/signer.js';
 import type { Store } from '../ports/store.js';
@@ -19,6 +20,8 @@ export interface NodePorts {
   readonly chain: Store;
   /** The signer's record: a store apart from the chain's (section 8). */
   readonly signerRecord: Store;
+  /** Where a copy of the state tree is kept; absent, it is built anew at each start. */
+  readonly files?: Files;
 }
 
 export interface NodeOptions {

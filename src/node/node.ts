@@ -31,6 +31,7 @@ import { SignatureCache } from './signature-cache.js';
 import { findOwnMark, SigningPermission } from './signing-permission.js';
 import { TransactionGossip } from './transaction-gossip.js';
 import { TransactionIntake } from './transaction-intake.js';
+import { TreeCheckpoint } from './tree-checkpoint.js';
 
 const EXPIRE_EVERY_MS = 10_000;
 const DIAL_POLL_MS = 50;
@@ -63,6 +64,7 @@ export class Node {
   readonly #store: ChainStore;
   readonly #signedHeight: number;
   readonly #evidence: EvidenceStore;
+  readonly #checkpoint: TreeCheckpoint | null;
   readonly #listeners = new Set<(finality: BlockFinality) => void>();
   #expireTimer: Timer | null = null;
   #dialTimer: Timer | null = null;
@@ -89,6 +91,8 @@ export class Node {
     );
     this.#store = store;
     this.#evidence = new EvidenceStore(ports.chain);
+    this.#checkpoint =
+      ports.files === undefined ? null : new TreeCheckpoint(ports.files, store, opened, options.log);
     const verified = new SignatureCache();
     const { clock, worker } = ports;
     this.chain = new Chain(
@@ -216,6 +220,7 @@ export class Node {
     await this.#network.stop();
     await synced;
     await this.chain.settled();
+    await this.#checkpoint?.close();
     this.#sync.stopped();
   }
 
@@ -357,6 +362,7 @@ export class Node {
     for (const { block, changes } of committed) this.mempool.blockApplied(block, changes.keys(), clock.now());
     this.#consensus.enterHeight();
     this.#sync.headMoved(this.chain.head.header.number);
+    this.#checkpoint?.headMoved();
     this.#announceHead();
     for (const block of committed) this.#tellFinal(block, block.synced ? 0 : workedMs);
   }

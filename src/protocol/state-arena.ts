@@ -18,10 +18,23 @@ const CHUNK_BITS = 12;
 const CHUNK_NODES = 1 << CHUNK_BITS;
 const IN_CHUNK = CHUNK_NODES - 1;
 
+/** Bytes of an inner node's references to its children. */
+const CHILDREN_BYTES = 2 * Int32Array.BYTES_PER_ELEMENT;
+
 /** Bytes of a leaf: its hash, its key, and the address that the key is the hash of (for proofs). */
 const KEY_OFFSET = HASH_BYTES;
 const ADDRESS_OFFSET = KEY_OFFSET + HASH_BYTES;
 const LEAF_BYTES = ADDRESS_OFFSET + ADDRESS_BYTES;
+
+/** What an arena's memory holds as one version has it: the nodes in use, and where the others may go. */
+export interface ArenaLayout {
+  /** Places of inner nodes and of leaves that were ever used. */
+  readonly innerEnd: number;
+  readonly leafEnd: number;
+  /** Those of them that no node of the version is at. */
+  readonly freeInner: Int32Array;
+  readonly freeLeaves: Int32Array;
+}
 
 /** The longest `enc([nonce, balance, stake])`. */
 const MAX_VALUE_BYTES = 28;
@@ -34,6 +47,9 @@ export class NodeArena {
   readonly #freeLeaves: number[] = [];
   #innerEnd = 0;
   #leafEnd = 0;
+  /** How many hold on to the nodes of some version, and what would be free were it not for them. */
+  #holds = 0;
+  #heldBack: number[] = [];
 
   // Scratch for what is hashed: 0x00 || key || value, 0x01 || left || right, and an address.
   readonly #leafInput = Buffer.alloc(1 + HASH_BYTES + MAX_VALUE_BYTES);
@@ -42,7 +58,8 @@ export class NodeArena {
 
   /** Nodes in use, leaves and inner ones. */
   get nodeCount(): number {
-    return this.#innerEnd - this.#freeInner.length + this.#leafEnd - this.#freeLeaves.length;
+    const free = this.#freeInner.length + this.#freeLeaves.length + this.#heldBack.length;
+    return this.#innerEnd + this.#leafEnd - free;
   }
 
   /** The leaf of an account (section 4): its key is H(address), its hash H(0x00 || key || value). */
@@ -77,10 +94,81 @@ export class NodeArena {
     return index + 1;
   }
 
-  /** Makes a node's place free; nothing may refer to it any more. */
+  /** Makes a node's place free; nothing may refer to it any more, but whoever holds on to a version. */
   free(ref: number): void {
+    if (this.#holds > 0) this.#heldBack.push(ref);
+    else this.unmake(ref);
+  }
+
+  /** As `free`, of a node that never was part of a version. */
+  unmake(ref: number): void {
     if (ref < 0) this.#freeLeaves.push(~ref);
     else this.#freeInner.push(ref - 1);
+  }
+
+  /** From now on until `release` every node stays as it is: a version can be copied while others come and go. */
+  hold(): void {
+    this.#holds++;
+  }
+
+  release(): void {
+    if (--this.#holds > 0) return;
+    for (const ref of this.#heldBack) this.unmake(ref);
+    this.#heldBack = [];
+  }
+
+  /** @param unused nodes in use that are to count as free */
+  layout(unused: readonly number[]): ArenaLayout {
+    const held = [...this.#heldBack, ...unused];
+    return {
+      innerEnd: this.#innerEnd,
+      leafEnd: this.#leafEnd,
+      freeInner: Int32Array.from([
+        ...this.#freeInner,
+        ...held.filter((ref) => ref > 0).map((ref) => ref - 1),
+      ]),
+      freeLeaves: Int32Array.from([...this.#freeLeaves, ...held.filter((ref) => ref < 0).map((ref) => ~ref)]),
+    };
+  }
+
+  /** The memory that a layout describes, in `pieceLengths` and in the machine's byte order: views, not copies. */
+  *pieces({ innerEnd, leafEnd }: ArenaLayout): Generator<Uint8Array> {
+    yield* this.#leaves.slice(0, chunksOf(leafEnd));
+    yield* this.#innerHashes.slice(0, chunksOf(innerEnd));
+    for (const children of this.#innerChildren.slice(0, chunksOf(innerEnd))) {
+      yield new Uint8Array(children.buffer, children.byteOffset, children.byteLength);
+    }
+  }
+
+  /** How long each of the `pieces` is. */
+  static pieceLengths({ innerEnd, leafEnd }: Pick<ArenaLayout, 'innerEnd' | 'leafEnd'>): number[] {
+    const lengths: number[] = Array(chunksOf(leafEnd)).fill(CHUNK_NODES * LEAF_BYTES);
+    for (const bytes of [HASH_BYTES, CHILDREN_BYTES])
+      for (let chunk = 0; chunk < chunksOf(innerEnd); chunk++) lengths.push(CHUNK_NODES * bytes);
+    return lengths;
+  }
+
+  /**
+   * The arena of which these are the layout and pieces, which are its own from now on.
+   * @throws RangeError if they do not fit each other
+   */
+  static restore(layout: ArenaLayout, pieces: readonly Uint8Array[]): NodeArena {
+    const lengths = NodeArena.pieceLengths(layout);
+    if (pieces.length !== lengths.length || pieces.some((piece, i) => piece.length !== lengths[i])) {
+      throw new RangeError('these are not the pieces of that layout');
+    }
+    const [leafChunks, innerChunks] = [chunksOf(layout.leafEnd), chunksOf(layout.innerEnd)];
+    const arena = new NodeArena();
+    arena.#leafEnd = layout.leafEnd;
+    arena.#innerEnd = layout.innerEnd;
+    for (const index of layout.freeLeaves) arena.#freeLeaves.push(index);
+    for (const index of layout.freeInner) arena.#freeInner.push(index);
+    pieces.forEach((piece, i) => {
+      if (i < leafChunks) arena.#leaves.push(asBuffer(piece));
+      else if (i < leafChunks + innerChunks) arena.#innerHashes.push(asBuffer(piece));
+      else arena.#innerChildren.push(new Int32Array(new Uint8Array(piece).buffer));
+    });
+    return arena;
   }
 
   left(inner: number): number {
@@ -167,6 +255,14 @@ export class NodeArena {
     }
     return this.#innerEnd++;
   }
+}
+
+function chunksOf(nodes: number): number {
+  return Math.ceil(nodes / CHUNK_NODES);
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function leafAt(leaf: number): number {

@@ -6,14 +6,28 @@
  */
 import { type Address, fromHex, type Hash } from './bytes.js';
 import { sha256 } from './hash.js';
-import { type Account, encodeAccount } from './state.js';
-import { EMPTY, HASH_BYTES, NodeArena } from './state-arena.js';
+import { type Account, EMPTY_ACCOUNT, encodeAccount } from './state.js';
+import { type ArenaLayout, EMPTY, HASH_BYTES, NodeArena } from './state-arena.js';
 import { keyBit, type StateProof } from './state-proof.js';
 
 /** Updates of one tree that may be open at once: more means that somebody forgets to discard them. */
 export const MAX_OPEN_UPDATES = 1_024;
 
 const KEY_BITS = 8 * HASH_BYTES;
+
+/** The head of a tree as bytes, to be kept and restored: it stays as it is while the tree goes on. */
+export interface TreeImage {
+  readonly root: Hash;
+  /** Accounts in it. */
+  readonly size: number;
+  /** Of the root's node. */
+  readonly ref: number;
+  readonly layout: ArenaLayout;
+  /** See NodeArena. To be read before `release`. */
+  pieces(): Iterable<Uint8Array>;
+  /** To be called once, when the pieces have been read: as long as it is not, no memory is used again. */
+  release(): void;
+}
 
 /** A version of the state that is not (yet) the head. */
 export interface TreeUpdate {
@@ -57,6 +71,54 @@ export class StateTree {
     for await (const [address, account] of entries) leaves.push(arena.createLeaf(address, account));
     head.derive(leaves).commit();
     return tree;
+  }
+
+  /**
+   * The tree of an image, from its pieces, which are the tree's from now on. They are believed: whoever kept them knows
+   * that they are whole.
+   * @throws RangeError if they are of another image
+   */
+  static restore(
+    image: Pick<TreeImage, 'root' | 'size' | 'ref' | 'layout'>,
+    pieces: readonly Uint8Array[],
+  ): StateTree {
+    const tree = new StateTree();
+    const versions = tree.#versions;
+    versions.arena = NodeArena.restore(image.layout, pieces);
+    const merged = { ref: image.ref, size: image.size, made: [], replaced: [] };
+    versions.head = new Version(versions, null, merged, 'head');
+    if (versions.head.root !== image.root) throw new RangeError('the root is not at the place that is named');
+    return tree;
+  }
+
+  /** The head as it is now. */
+  image(): TreeImage {
+    const { arena, head } = this.#versions;
+    const unused: number[] = [];
+    head.collectOpen(unused);
+    const layout = arena.layout(unused);
+    arena.hold();
+    return {
+      root: head.root,
+      size: head.size,
+      ref: head.ref,
+      layout,
+      pieces: () => arena.pieces(layout),
+      release: () => arena.release(),
+    };
+  }
+
+  /** Whether `account` is what the head has of `address`; undefined for no account. */
+  matches(address: Address, account: Account | undefined): boolean {
+    const { arena, head } = this.#versions;
+    const wanted = arena.createLeaf(address, account ?? EMPTY_ACCOUNT);
+    let ref = head.ref;
+    for (let depth = 0; ref > 0; depth++)
+      ref = arena.keyBit(wanted, depth) === 0 ? arena.left(ref) : arena.right(ref);
+    const found = ref < 0 && arena.sameKey(ref, wanted);
+    const matches = account === undefined ? !found : found && arena.sameLeafHash(ref, wanted);
+    arena.unmake(wanted);
+    return matches;
   }
 
   /** `hash_state` of the head. */
@@ -107,7 +169,7 @@ export class StateTree {
 
 /** What all versions of one tree share. */
 interface Versions {
-  readonly arena: NodeArena;
+  arena: NodeArena;
   head: Version;
   open: number;
 }
@@ -175,6 +237,14 @@ class Version implements TreeUpdate {
     for (const ref of this.#replaced) this.#versions.arena.free(ref);
     this.#close('head');
     this.#versions.head = this;
+  }
+
+  /** Adds the nodes that only updates on top of this version have. */
+  collectOpen(nodes: number[]): void {
+    for (const child of this.#children) {
+      for (const ref of child.#made) nodes.push(ref);
+      child.collectOpen(nodes);
+    }
   }
 
   discard(): void {

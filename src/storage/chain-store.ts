@@ -2,8 +2,9 @@
  * The chain on disk: final blocks with their certificates, the accounts now and after each block, and the indexes.
  *
  * One block is one atomic, synced batch, and the head moves only once that batch is on the disk, so every reader sees
- * the chain as of `head`, also while the next block is being written. The state tree is not stored: the node rebuilds
- * it from `accounts()` at start and hands its root to `assertStateRoot`.
+ * the chain as of `head`, also while the next block is being written. The state tree is not in here: at start the node
+ * builds it from `accounts()` and hands its root to `assertStateRoot`, or takes up a copy; each account that is read is
+ * held against it.
  */
 import type { Store, StoreOperation } from '../ports/store.js';
 import { type Block, GENESIS_NUMBER } from '../protocol/block.js';
@@ -41,6 +42,12 @@ const CHANGES_CACHE = 16;
 /** The genesis block and what it creates. */
 export type Genesis = Pick<BlockCommit, 'block' | 'changes' | 'supply'>;
 
+/** What the accounts are held against when they are read: the state tree. */
+export interface StateWitness {
+  readonly root: Hash;
+  matches(address: Address, account: Account | undefined): boolean;
+}
+
 export class ChainStore {
   readonly genesisId: Hash;
   readonly #store: Store;
@@ -52,6 +59,7 @@ export class ChainStore {
   #transactedIn: number;
   readonly #accounts = new Lru<Address, AccountRecord>(ACCOUNT_CACHE);
   readonly #publicKeys = new Lru<Address, Uint8Array>(PUBLIC_KEY_CACHE);
+  #witness: StateWitness | undefined;
   readonly #changes = new Lru<number, BlockChanges>(CHANGES_CACHE);
   /**
    * While a block is being written: what it touches, as of the head. The store may already answer with later values.
@@ -156,6 +164,11 @@ export class ChainStore {
     if (root !== this.#headBlock.header.hashState) {
       throw chainDamaged(`its accounts are not those of block ${this.#head.number}`);
     }
+  }
+
+  /** From now on no account is given of which `witness` says otherwise: damage is noticed when it is met. */
+  watch(witness: StateWitness): void {
+    this.#witness = witness;
   }
 
   /** Wire forms; undefined above the head, below genesis, and where only the header is kept. */
@@ -293,8 +306,17 @@ export class ChainStore {
     const cached = this.#accounts.get(address);
     if (cached !== undefined) return cached;
     const record = this.#tables.account(address);
+    this.#assertWitnessed(address, record);
     if (record !== undefined) this.#accounts.set(address, record);
     return record;
+  }
+
+  #assertWitnessed(address: Address, record: AccountRecord | undefined): void {
+    const witness = this.#witness;
+    // It may be a moment ahead or behind while a block is being committed.
+    if (witness === undefined || witness.root !== this.#headBlock.header.hashState) return;
+    if (!witness.matches(address, record))
+      throw chainDamaged(`account ${address} is not as block ${this.#head.number} has it`);
   }
 
   #changesOf(number: number): BlockChanges {

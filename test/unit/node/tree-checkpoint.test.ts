@@ -1,0 +1,150 @@
+/** Starting on a copy of the state tree: when it is used, when not, and what is noticed of damaged accounts then. */
+import { beforeAll, expect, it } from 'vitest';
+import { openChain } from '../../../src/node/open-stores.js';
+import { CHECKPOINT_EVERY, TREE_FILE, TreeCheckpoint } from '../../../src/node/tree-checkpoint.js';
+import type { KeyRange, Store } from '../../../src/ports/store.js';
+import { StateTree } from '../../../src/protocol/state-tree.js';
+import { ChainStore } from '../../../src/storage/chain-store.js';
+import { ACCOUNT, accountKey } from '../../../src/storage/keys.js';
+import { MemoryFiles } from '../../../src/storage/memory-files.js';
+import { MemoryStore } from '../../../src/storage/memory-store.js';
+import { putAccount } from '../../../src/storage/tables.js';
+import { BlockMaker } from '../../support/block-maker.js';
+import { copyOf, growTo } from '../../support/chain-directory.js';
+import { type TestGenesis, testGenesis } from '../../support/genesis.js';
+import { keyOf } from '../../support/running-nodes.js';
+import { busyChain } from '../storage/fake-chain.js';
+
+const noLog = () => {};
+let genesis: TestGenesis;
+let maker: BlockMaker;
+/** With a copy of the tree of block 5. */
+let files: MemoryFiles;
+
+beforeAll(async () => {
+  genesis = testGenesis(4);
+  maker = await BlockMaker.on(genesis);
+  await growTo(maker, 5);
+  files = new MemoryFiles();
+  const { store, ...opened } = await openChain(maker.stores.chain, genesis.wire);
+  await new TreeCheckpoint(files, store, opened, noLog).close();
+  await growTo(maker, 9);
+});
+
+/** The store, and how often all accounts were read. */
+function counting(store: Store): { readonly store: Store; scans: number } {
+  const counted = {
+    scans: 0,
+    store: {
+      get: (key: Uint8Array) => store.get(key),
+      getMany: (keys: readonly Uint8Array[]) => store.getMany(keys),
+      entries: (range: KeyRange) => {
+        if (range.from[0] === ACCOUNT) counted.scans++;
+        return store.entries(range);
+      },
+      write: (...args: Parameters<Store['write']>) => store.write(...args),
+      close: () => store.close(),
+    },
+  };
+  return counted;
+}
+
+it('takes up the copy and what the blocks since did, without reading all accounts', async () => {
+  const counted = counting(maker.stores.chain);
+  const { tree, copied } = await openChain(counted.store, genesis.wire, files);
+  expect(copied).toBe(5);
+  expect(counted.scans).toBe(0);
+  expect(tree.root).toBe(maker.tree.root);
+  expect(tree.size).toBe(maker.tree.size);
+});
+
+it.each<[string, () => Promise<MemoryFiles>]>([
+  ['is missing', async () => new MemoryFiles()],
+  [
+    'is damaged',
+    async () => {
+      const damaged = new MemoryFiles();
+      await damaged.write(TREE_FILE, [new Uint8Array(5_000)]);
+      return damaged;
+    },
+  ],
+  [
+    'is of another network',
+    async () => {
+      const other = testGenesis(4, { network_id: 7 });
+      return copyFor(await BlockMaker.on(other), other);
+    },
+  ],
+  [
+    'is of a block above the head',
+    async () => {
+      const longer = await BlockMaker.on(genesis);
+      await growTo(longer, 12);
+      return copyFor(longer, genesis);
+    },
+  ],
+])('builds the tree from the accounts where the copy %s', async (_, filesOf) => {
+  const counted = counting(maker.stores.chain);
+  const { tree, copied } = await openChain(counted.store, genesis.wire, await filesOf());
+  expect(copied).toBe(0);
+  expect(counted.scans).toBe(1);
+  expect(tree.root).toBe(maker.tree.root);
+});
+
+async function copyFor(other: BlockMaker, { wire }: TestGenesis): Promise<MemoryFiles> {
+  const made = new MemoryFiles();
+  const { store, ...opened } = await openChain(other.stores.chain, wire);
+  await new TreeCheckpoint(made, store, opened, noLog).close();
+  return made;
+}
+
+it('notices an account that is missing, wrong or too many as soon as it is read', async () => {
+  const { address } = keyOf(5);
+  const stranger = 'ee'.repeat(20);
+  const wrong = { nonce: 0, balance: 7, stake: 0, touchedIn: 1, transactedIn: 0, touches: 1 };
+  for (const [damage, read] of [
+    [{ key: accountKey(address), value: null }, address],
+    [putAccount(address, { ...wrong, touchedIn: 9 }), address],
+    [putAccount(stranger, wrong), stranger],
+  ] as const) {
+    const database = await copyOf(maker.stores.chain);
+    // Behind the back of what is looked at when it is opened.
+    const { store } = await openChain(database, genesis.wire, files);
+    await database.write([damage], { sync: true });
+    expect(() => store.account(read)).toThrow(`account ${read} is not as block 9 has it`);
+    expect(store.account(keyOf(0).address)).toEqual(maker.chain.account(keyOf(0).address));
+  }
+});
+
+it('makes a copy every so many blocks, one at a time, and lets a failure pass', async () => {
+  const chain = busyChain(3, 2, 1);
+  const written: string[] = [];
+  const failing = new MemoryFiles();
+  failing.write = async (name) => {
+    written.push(name);
+    throw new Error('full');
+  };
+  const store = await ChainStore.initialise(new MemoryStore(), chain.genesis);
+  const head = { number: 1, root: store.headBlock.header.hashState };
+  const fakeStore = {
+    genesisId: store.genesisId,
+    get head() {
+      return { ...store.head, number: head.number };
+    },
+    headBlock: store.headBlock,
+  } as unknown as ChainStore;
+  const tree = {
+    root: head.root,
+    image: () => ({ ...new StateTree().image(), release: () => {} }),
+  } as unknown as StateTree;
+  const warned: string[] = [];
+  const checkpoint = new TreeCheckpoint(failing, fakeStore, { tree, copied: 1 }, (level) =>
+    warned.push(level),
+  );
+  for (head.number = 2; head.number <= CHECKPOINT_EVERY; head.number++) checkpoint.headMoved();
+  expect(written).toEqual([]);
+  for (; head.number <= CHECKPOINT_EVERY + 3; head.number++) checkpoint.headMoved();
+  await checkpoint.close();
+  expect(written).toEqual([TREE_FILE, TREE_FILE]);
+  expect(warned).toEqual(['warn', 'warn']);
+});
