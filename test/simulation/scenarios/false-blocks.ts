@@ -62,9 +62,9 @@ export const FALSE_BLOCKS: readonly Scenario[] = [
     tell: falseCertificates,
     parts: {
       'sync checks the certificate': {
-        file: 'src/node/chain.ts',
-        from: 'if (!proven.every(Boolean))',
-        to: 'if (proven.length < 0)',
+        file: 'src/node/block-import.ts',
+        from: 'if (!(await worker.verify(proofs)).every(Boolean))',
+        to: 'if (proofs.length < 0)',
         noticed: /does not hold|two final blocks/,
       },
     },
