@@ -1,5 +1,6 @@
 /** What became of transactions that left the pool, remembered for a while so that none vanishes silently. */
 import type { Hash } from '../protocol/bytes.js';
+import { LinkedMap } from '../protocol/linked-map.js';
 import type { Transaction } from '../protocol/transaction.js';
 
 export interface Departure<Status> {
@@ -19,9 +20,7 @@ export interface DepartureLimits {
 export class Departures<Status> {
   readonly #limits: DepartureLimits;
   /** In the order in which they left. */
-  readonly #departed = new Map<Hash, Departure<Status>>();
-  /** One iterator for good: each new one would step anew over all the places that deletions left empty. */
-  readonly #oldestFirst = this.#departed.keys();
+  readonly #departed = new LinkedMap<Hash, Departure<Status>>();
   #bytes = 0;
 
   constructor(limits: DepartureLimits) {
@@ -39,7 +38,7 @@ export class Departures<Status> {
     this.#bytes += bytesOf(departure);
     const { maxCount, maxBytes } = this.#limits;
     while (this.#departed.size > maxCount || this.#bytes > maxBytes)
-      this.forget(this.#oldestFirst.next().value as Hash);
+      this.forget(this.#departed.oldest as Hash);
   }
 
   forget(id: Hash): void {
@@ -50,8 +49,9 @@ export class Departures<Status> {
   }
 
   expire(nowMs: number): void {
-    for (const [id, { leftMs }] of this.#departed) {
-      if (nowMs - leftMs < this.#limits.keptMs) break;
+    for (let id = this.#departed.oldest; id !== undefined; id = this.#departed.oldest) {
+      const { leftMs } = this.#departed.get(id) as Departure<Status>;
+      if (nowMs - leftMs < this.#limits.keptMs) return;
       this.forget(id);
     }
   }

@@ -3,20 +3,19 @@
  * signature (section 3). Bounded; the oldest go first.
  */
 import type { Hash } from '../protocol/bytes.js';
+import { LinkedMap } from '../protocol/linked-map.js';
 
 const MAX_ENTRIES = 65_536;
 
 export class SignatureCache {
-  readonly #hashes = new Set<Hash>();
-  /** One iterator for good: each new one would step anew over all the places that deletions left empty. */
-  readonly #oldestFirst = this.#hashes.values();
+  readonly #hashes = new LinkedMap<Hash, true>();
 
   has(wireHash: Hash): boolean {
     return this.#hashes.has(wireHash);
   }
 
   addAll(transactions: Iterable<{ readonly wireHash: Hash }>): void {
-    for (const { wireHash } of transactions) this.#hashes.add(wireHash);
-    while (this.#hashes.size > MAX_ENTRIES) this.#hashes.delete(this.#oldestFirst.next().value as Hash);
+    for (const { wireHash } of transactions) this.#hashes.set(wireHash, true);
+    while (this.#hashes.size > MAX_ENTRIES) this.#hashes.delete(this.#hashes.oldest as Hash);
   }
 }
