@@ -27,6 +27,7 @@ import {
   changesName,
   type Head,
   type HeaderBytes,
+  missing,
   parsed,
   present,
   type TransactionPlace,
@@ -205,12 +206,14 @@ export class ChainStore {
     return record && accountOf(record);
   }
 
-  /** PKCS#1 DER, known from the account's first transaction on. */
+  /** PKCS#1 DER, known from the account's first transaction on. @throws StorageError DAMAGED if it is lost since */
   publicKey(address: Address): Uint8Array | undefined {
     const cached = this.#publicKeys.get(address);
     if (cached !== undefined) return cached;
     const publicKey = this.#tables.publicKey(address);
     if (publicKey !== undefined) this.#publicKeys.set(address, publicKey);
+    // Not "unknown", or we would call good blocks bad.
+    else if ((this.account(address)?.nonce ?? 0) > 0) throw missing(`the public key of ${address}`);
     return publicKey;
   }
 
