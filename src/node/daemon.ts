@@ -28,7 +28,7 @@ import { DiskFiles } from '../storage/disk-files.js';
 import { DiskGuard } from '../storage/disk-guard.js';
 import { damaged, StorageError } from '../storage/errors.js';
 import { type LevelStore, openLevelStore } from '../storage/level-store.js';
-import { recordDamaged } from '../storage/signer-record.js';
+import { recordDamaged, SignerRecordStore } from '../storage/signer-record.js';
 import type { NodeFace } from './face.js';
 import { fetchGenesis } from './fetch-genesis.js';
 import { GENESIS_FILE, readGenesisFile } from './genesis-file.js';
@@ -133,6 +133,7 @@ async function begin(
   const signerRecord = await open(signerDirectory(basePath, account.address, genesis.block.id)).catch(
     ofSignerRecord,
   );
+  if (signerRecord.droppedAtOpen.length > 0) await SignerRecordStore.distrust(signerRecord);
   const node = await Node.open(
     { ...ports, chain, signerRecord, files: new DiskFiles(filesDirectory(basePath, account.address)) },
     {

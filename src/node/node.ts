@@ -17,7 +17,7 @@ import type { GenesisConfig } from '../protocol/genesis.js';
 import type { Message } from '../protocol/messages.js';
 import type { ChainStore } from '../storage/chain-store.js';
 import { EvidenceStore } from '../storage/evidence.js';
-import type { SignerRecordStore } from '../storage/signer-record.js';
+import { recordDamaged, type SignerRecordStore } from '../storage/signer-record.js';
 import type { SyncProgress } from '../sync/progress.js';
 import { Sync, type SyncOffence } from '../sync/sync.js';
 import { AuthorityPresence } from './authority-presence.js';
@@ -132,10 +132,13 @@ export class Node {
 
   /**
    * Opens the chain (or begins it with genesis), and rebuilds the state tree from it.
-   * @throws StorageError for a chain that is damaged or of another genesis
+   * @throws StorageError for a chain that is damaged or of another genesis, or a signer's record that is damaged
    */
   static async open(ports: NodePorts, options: NodeOptions): Promise<Node> {
-    return new Node(ports, options, await openStores(ports, options.genesisBlock));
+    const opened = await openStores(ports, options.genesisBlock);
+    if (opened.record.doubtful && options.role === 'validator' && !options.acceptLostRecord)
+      throw recordDamaged('the end of its log is lost, and with it what was signed last');
+    return new Node(ports, options, opened);
   }
 
   get phase(): Phase {

@@ -15,7 +15,7 @@ export class SigningPermission {
   readonly #acceptLostRecord: boolean;
   /** The highest block in which own marks were looked for: those that sync brings later are looked at as well. */
   #lookedAt = GENESIS_NUMBER;
-  /** Of a lost record: the height that was current when the node could have signed; it signs above it only. */
+  /** Of a lost or doubtful record: the height that was current when the node could have signed; it signs above it only. */
   #above: number | null = null;
   #lost: string | null = null;
 
@@ -34,10 +34,8 @@ export class SigningPermission {
   refusal(height: number): string | null {
     if (this.#lost === null && this.#above === null) this.#lookForLoss(height);
     if (this.#lost !== null) return this.#lost;
-    if (this.#above !== null)
-      return height > this.#above
-        ? null
-        : `the signer's record was lost: nothing is signed at height ${this.#above}`;
+    if (this.#above !== null && height <= this.#above)
+      return `the signer's record, or its end, was lost: nothing is signed at height ${this.#above}`;
     const { state } = this.#record;
     if (state === null || height >= state.height) return null;
     return `its signer's record is of height ${state.height}, and the chain only at ${height}: signing waits for that height`;
@@ -47,7 +45,11 @@ export class SigningPermission {
   #lookForLoss(height: number): void {
     const mark = this.#findOwnMark(Math.max(this.#lookedAt, this.#record.state?.height ?? GENESIS_NUMBER));
     this.#lookedAt = Math.max(this.#lookedAt, height - 1);
-    if (mark === undefined) return;
+    if (mark === undefined) {
+      // What was forgotten is of no higher height: nothing is signed on a block that is not final here.
+      if (this.#record.doubtful) this.#above = Math.max(height, this.#record.state?.height ?? height);
+      return;
+    }
     if (this.#acceptLostRecord) this.#above = height;
     else {
       this.#lost =

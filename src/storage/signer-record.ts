@@ -26,6 +26,8 @@ export interface StoredSignerState {
 
 const STATE_KEY = Uint8Array.of(1);
 const MESSAGE_PREFIX = 2;
+/** There while the record may be an older one than was written. */
+const DOUBT_KEY = Uint8Array.of(3);
 const RECORD_VERSION = 1;
 /** No key is as long as this one. */
 const EVERYTHING: KeyRange = { from: new Uint8Array(0), to: new Uint8Array(16).fill(0xff), limit: 1 };
@@ -35,11 +37,21 @@ export class SignerRecordStore {
   #state: StoredSignerState | null;
   /** How many messages of the state's height are stored. */
   #count: number;
+  #doubtful: boolean;
 
   private constructor(store: Store, state: StoredSignerState | null, count: number) {
     this.#store = store;
     this.#state = state;
     this.#count = count;
+    this.#doubtful = store.get(DOUBT_KEY) !== undefined;
+  }
+
+  /**
+   * Notes that the database lost the end of its log: the record is an earlier one, and looks sound. To be noted before
+   * anything else, as the next opening finds a whole log.
+   */
+  static distrust(store: Store): Promise<void> {
+    return store.write([{ key: DOUBT_KEY, value: new Uint8Array(0) }], { sync: true });
   }
 
   /** @throws StorageError DAMAGED, NEWER_FORMAT: nothing may be signed then */
@@ -55,7 +67,7 @@ export class SignerRecordStore {
    * @throws StorageError DAMAGED
    */
   async assertWhole(): Promise<void> {
-    if (this.#state !== null) return;
+    if (this.#state !== null || this.#doubtful) return;
     let written = false;
     try {
       for await (const _ of this.#store.entries(EVERYTHING)) written = true;
@@ -63,6 +75,11 @@ export class SignerRecordStore {
       throw damageOf('its state', error);
     }
     if (written) throw recordDamaged('its state is missing');
+  }
+
+  /** Whether more may have been signed at the record's height, or at the next ones, than it knows. */
+  get doubtful(): boolean {
+    return this.#doubtful;
   }
 
   /** Null if this key never signed anything on this network through this record. */
@@ -103,6 +120,9 @@ export class SignerRecordStore {
       operations.push({ key: messageKey(state.height, count++), value: encode([kind, wire]) });
     }
     operations.push({ key: STATE_KEY, value: encodeState(state, count) });
+    // What is signed now is above all that could have been forgotten: see SigningPermission.
+    if (this.#doubtful) operations.push({ key: DOUBT_KEY, value: null });
+    this.#doubtful = false;
     // Moved before the write: what is being written must not be contradicted by a call that comes meanwhile.
     this.#state = state;
     this.#count = count;

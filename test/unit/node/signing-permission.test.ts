@@ -64,6 +64,31 @@ describe('permission to sign', () => {
     expect(permission.refusal(11)).toBeNull();
   });
 
+  it('is refused at the height then current when the end of the record may be lost, over restarts too', async () => {
+    const store = new MemoryStore();
+    await SignerRecordStore.open(store).persist({ height: 9, slot: 1, ...NOTHING }, []);
+    await SignerRecordStore.distrust(store);
+    SignerRecordStore.open(store);
+    const record = SignerRecordStore.open(store);
+    const permission = new SigningPermission(record, () => undefined, false);
+    expect(permission.refusal(9)).toMatch(/nothing is signed at height 9/);
+    expect(permission.refusal(9)).not.toBeNull();
+    expect(permission.refusal(10)).toBeNull();
+    await record.persist({ height: 10, slot: 1, ...NOTHING }, []);
+    const later = new SigningPermission(SignerRecordStore.open(store), () => undefined, false);
+    expect(later.refusal(10)).toBeNull();
+  });
+
+  it('is refused up to the height of a doubtful record, whatever the chain has', async () => {
+    const store = new MemoryStore();
+    await SignerRecordStore.open(store).persist({ height: 9, slot: 1, ...NOTHING }, []);
+    await SignerRecordStore.distrust(store);
+    const permission = new SigningPermission(SignerRecordStore.open(store), () => undefined, false);
+    expect(permission.refusal(4)).not.toBeNull();
+    expect(permission.refusal(9)).not.toBeNull();
+    expect(permission.refusal(10)).toBeNull();
+  });
+
   it('is refused below the height of the record, as after a reset of the chain', async () => {
     const record = SignerRecordStore.open(new MemoryStore());
     await record.persist({ height: 20, slot: 4, ...NOTHING }, []);
