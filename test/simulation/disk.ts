@@ -29,6 +29,8 @@ interface Batch {
   before: readonly StoreOperation[] | undefined;
 }
 
+/** So many synced batches can be cut off again: a log holds many more. */
+const MAX_CUT = 8;
 const ALL: KeyRange = { from: new Uint8Array(0), to: new Uint8Array(64).fill(0xff) };
 
 export class SimDisk {
@@ -39,6 +41,8 @@ export class SimDisk {
   /** Written, in this order, but not synced yet. */
   #unsynced: Batch[] = [];
   readonly #damaged = new Set<string>();
+  /** What the last synced batches replaced, oldest first. */
+  #replaced: (readonly StoreOperation[])[] = [];
   /** Every write fails, and nothing of it is kept. */
   full = false;
   /** The next sync fails; nobody knows what is kept. */
@@ -58,6 +62,7 @@ export class SimDisk {
   wipe(): void {
     this.#content = new MemoryStore();
     this.#unsynced = [];
+    this.#replaced = [];
     this.#damaged.clear();
   }
 
@@ -102,6 +107,17 @@ export class SimDisk {
     return true;
   }
 
+  /**
+   * A bit flips in the log: the database opens as if the last batches, synced ones, had never been written. False if there
+   * is nothing to cut.
+   */
+  cut(): boolean {
+    const count = 1 + this.#chance.below(MAX_CUT);
+    const cut = this.#replaced.splice(-count).reverse();
+    for (const operations of cut) this.#write(operations);
+    return cut.length > 0;
+  }
+
   /** Where nothing can be read any more that was written: for checks at the end. */
   get isDamaged(): boolean {
     return this.#damaged.size > 0;
@@ -138,7 +154,11 @@ export class SimDisk {
   /** The batch, and all before it, are on the disk. */
   sync(batch: Batch): void {
     const place = this.#unsynced.indexOf(batch);
-    for (const done of this.#unsynced.splice(0, place + 1)) if (done.before === undefined) this.show(done);
+    for (const done of this.#unsynced.splice(0, place + 1)) {
+      if (done.before === undefined) this.show(done);
+      this.#replaced.push(done.before ?? []);
+    }
+    this.#replaced = this.#replaced.slice(-MAX_CUT);
   }
 
   /** Nothing of the batch will ever be on the disk. */

@@ -56,6 +56,12 @@ export class FaultInjector {
       machine.say('its record is damaged and given up');
       this.#loseRecord(machine);
     }
+    if (machine.recordCut) {
+      machine.say('its record, cut as it is, is accepted');
+      machine.recordCut = false;
+      machine.excuses.delete('record');
+      machine.acceptLostRecord = true;
+    }
     for (const disk of [machine.chain, machine.record]) {
       if (this.#chance.chance(0.7)) disk.full = false;
     }
@@ -128,6 +134,8 @@ export class FaultInjector {
         return this.#flip(machine, fault === 'flipped bit' ? 'value' : 'key');
       case 'flipped record':
         return this.#flipRecord(machine);
+      case 'cut record':
+        return this.#cutRecord(machine);
       case 'wipe chain':
         return this.#wipe(machine, false);
       case 'wipe both':
@@ -155,6 +163,8 @@ export class FaultInjector {
 
   #flip(machine: Machine, what: 'value' | 'key'): boolean {
     if (!this.#canLoseChain(machine)) return false;
+    // Before it notices, an authority may finish blocks that nobody else has yet, and that go with its chain.
+    if (machine.isAuthority && !this.#doubt(machine)) return false;
     machine.crash('process');
     machine.excuses.add('flip');
     machine.say(`a bit of a ${what} of its chain flips`);
@@ -171,6 +181,18 @@ export class FaultInjector {
     machine.excuses.add('record');
     machine.say(`a bit of a ${what} of its record flips`);
     void machine.record.flip(what);
+    return this.#restart(machine);
+  }
+
+  /** Its database says so. It must refuse to start, and then, accepted, keep all of its word without knowing it. */
+  #cutRecord(machine: Machine): boolean {
+    if (!machine.isAuthority || !machine.honest || !this.#doubt(machine)) return false;
+    machine.crash('process');
+    if (machine.record.cut()) {
+      machine.excuses.add('record');
+      machine.recordCut = true;
+      machine.say('the end of its record is cut off');
+    }
     return this.#restart(machine);
   }
 

@@ -76,6 +76,8 @@ export class Machine implements Host {
   genesisBlock: Uint8Array | undefined;
   /** What its configuration pins. */
   pinnedGenesisId: Hash | null = null;
+  /** Its signer's record lost its end: the database says so when it is opened, until somebody accepts it. */
+  recordCut = false;
   powered = true;
   /** For good: it is never started again, and nothing is asked of it at the end. */
   dead = false;
@@ -275,6 +277,7 @@ export class Machine implements Host {
       this.#world.counts.genesisTaken++;
       this.genesisBlock = genesisBlock;
     }
+    if (this.recordCut) await SignerRecordStore.distrust(ports.signerRecord);
     return Node.open(ports, { ...options, genesisBlock });
   }
 
