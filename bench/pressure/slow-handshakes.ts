@@ -22,7 +22,9 @@ export const slowHandshakes: Attack = {
       Array.from({ length: CONNECTIONS }, async () => {
         for (; !signal.aborted; await sleep(AGAIN_MS)) {
           dialed++;
-          bytes += await tellSlowly(target.p2pPort, hey, signal);
+          // Read after it, not before: the others count meanwhile.
+          const told = await tellSlowly(target.p2pPort, hey, signal);
+          bytes += told;
         }
       }),
     );
