@@ -125,6 +125,14 @@ export class Consensus {
     return message.round >= EARLY_ROUNDS || this.#early.has(this.#earlyKey(message));
   }
 
+  /** Whether `address` must have this message of our height: it signed it, or voted for the block that it proposes. */
+  hasShown(address: Address, message: ConsensusMessage): boolean {
+    const authority = this.#authorities.indexOf(address);
+    if (authority === undefined) return false;
+    if (authority === signerIndexOf(message, this.#authorities)) return true;
+    return isProposal(message) && this.#log.hasVotedFor(authority, message.block.id);
+  }
+
   /** All that we hold of this height, as LDR says it. */
   holds(): Holds {
     return holdsOf(this.#log, this.#authorities);

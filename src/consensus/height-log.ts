@@ -110,6 +110,13 @@ export class HeightLog {
     return record === undefined ? undefined : tallyOf(record, type);
   }
 
+  /** Whether the authority voted for this block in any round: nobody does who has no proposal of it. */
+  hasVotedFor(authority: number, blockId: Hash): boolean {
+    for (const { prevotes, precommits } of this.#rounds.values())
+      if (prevotes.has(authority, blockId) || precommits.has(authority, blockId)) return true;
+    return false;
+  }
+
   /** Rounds with anything in them, lowest first. */
   rounds(): number[] {
     return [...this.#rounds.keys()].sort((a, b) => a - b);

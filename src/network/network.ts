@@ -88,12 +88,14 @@ export class Network {
     this.#connected(peer)?.link.send(message);
   }
 
-  /** Sends to all peers but one; encoded once. */
-  broadcast(message: Message, except?: Peer): void {
-    const { peers } = this.#reception;
-    if (peers.size === 0) return;
-    const frame = encodeFrame(message);
-    for (const peer of peers.values()) if (peer !== except) peer.link.sendFrame(frame);
+  /** Sends to all peers, or to those that are meant; encoded once, if there is one. */
+  broadcast(message: Message, isFor: (peer: Peer) => boolean = () => true): void {
+    let frame: Uint8Array | undefined;
+    for (const peer of this.#reception.peers.values()) {
+      if (!isFor(peer)) continue;
+      frame ??= encodeFrame(message);
+      peer.link.sendFrame(frame);
+    }
   }
 
   /** Holds an offence against a peer, and does what follows from it. The last authority is never lost over it. */

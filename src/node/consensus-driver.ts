@@ -23,6 +23,9 @@ import { type Address, fromHex, type Hash } from '../protocol/bytes.js';
 import type { Certificate } from '../protocol/certificate.js';
 import { encodeProposal, encodeVote, proposalBytes, voteBytes } from '../protocol/vote.js';
 import { FarRelay } from './far-relay.js';
+import { MessageRelay } from './message-relay.js';
+
+const NOBODY: ReadonlySet<Address> = new Set();
 
 export interface DriverDependencies {
   /** Whether the block is valid on our head; undefined if the head moved meanwhile. */
@@ -33,8 +36,8 @@ export interface DriverDependencies {
   build(height: number, signal: AbortSignal): Promise<Block | null>;
   /** Applies a final block durably, then calls `enterHeight`. Does nothing for a height that is already applied. */
   commit(block: Block, certificate: Certificate): Promise<void>;
-  /** What we say ourselves, or pass on from `source`, to every other peer. */
-  broadcast(message: ConsensusMessage, source: Address | null): void;
+  /** To the peers for which `isFor` holds. */
+  broadcast(message: ConsensusMessage, isFor: (peer: Address) => boolean): void;
   /** Synced to disk when it resolves. */
   persist(state: SignerState, messages: readonly ConsensusMessage[]): Promise<void>;
   evidence(evidence: Evidence): void;
@@ -51,8 +54,9 @@ export class ConsensusDriver {
   readonly #genesisId: Uint8Array;
   readonly #dependencies: DriverDependencies;
   readonly #queue: (Effect | (() => void))[] = [];
-  /** From whom we have a message, so that it is not relayed back. */
-  readonly #sources = new WeakMap<ConsensusMessage, Address>();
+  /** Who sent us each message, so that it is not relayed back. */
+  readonly #holders = new WeakMap<ConsensusMessage, ReadonlySet<Address>>();
+  readonly #nearRelay: MessageRelay;
   readonly #farRelay: FarRelay;
   #authorities: AuthoritySet;
   #draining = false;
@@ -80,6 +84,11 @@ export class ConsensusDriver {
     const address = options.signer?.address ?? null;
     this.#core = new Consensus(address, options.timeouts, options.height, options.authorities);
     this.#authorities = options.authorities;
+    this.#nearRelay = new MessageRelay(options.clock, options.timeouts.timeout_vote_ms, {
+      isAuthority: (peer) => this.#authorities.has(peer),
+      hasShown: (peer, message) => this.#core.hasShown(peer, message),
+      send: (message, isFor) => dependencies.broadcast(message, isFor),
+    });
     this.#farRelay = new FarRelay(options.clock, (message) => this.#passOn(message));
     this.#progressMs = this.#clock.monotonic();
   }
@@ -105,20 +114,22 @@ export class ConsensusDriver {
     for (const timer of this.#timers) timer.cancel();
     this.#timers = [];
     this.#building?.abort();
+    this.#nearRelay.clear();
     this.#farRelay.stop();
     this.#authorities = authorities;
     this.#firstProposalMs = null;
     this.input({ type: 'height', height, authorities, record });
   }
 
-  /** A verified message of somebody else. */
-  hear(message: ConsensusMessage, source: Address): void {
-    this.#sources.set(message, source);
+  /** A verified message of somebody else. `holders`: the peers that sent it; may grow as copies of it come in. */
+  hear(message: ConsensusMessage, holders: ReadonlySet<Address>): void {
+    this.#holders.set(message, holders);
     this.input({ type: 'message', message });
   }
 
   hearRepair(messages: readonly ConsensusMessage[], source: Address): void {
-    for (const message of messages) this.#sources.set(message, source);
+    const holders = new Set([source]);
+    for (const message of messages) this.#holders.set(message, holders);
     this.input({ type: 'repair', messages });
   }
 
@@ -150,6 +161,7 @@ export class ConsensusDriver {
     this.#queue.length = 0;
     for (const timer of this.#timers) timer.cancel();
     this.#building?.abort();
+    this.#nearRelay.clear();
     this.#farRelay.stop();
   }
 
@@ -191,7 +203,7 @@ export class ConsensusDriver {
       case 'persist':
         return this.#dependencies.persist(effect.state, effect.messages);
       case 'send':
-        this.#dependencies.broadcast(effect.message, null);
+        this.#dependencies.broadcast(effect.message, () => true);
         return;
       case 'relay':
         this.#relay(effect.message);
@@ -223,7 +235,7 @@ export class ConsensusDriver {
   }
 
   #passOn(message: ConsensusMessage): void {
-    this.#dependencies.broadcast(message, this.#sources.get(message) ?? null);
+    this.#nearRelay.pass(message, this.#holders.get(message) ?? NOBODY);
   }
 
   #schedule(timeout: TimeoutId, delayMs: number): void {

@@ -17,6 +17,8 @@ import type { ConsensusDriver } from './consensus-driver.js';
 const MAX_IN_FLIGHT = 4_096;
 /** The same of one peer's answers to LDR: forty rounds of 100 authorities, and no more than a tenth of a second's work. */
 const MAX_REPAIRING = 4_096;
+/** Messages of the height of which it is kept who sent them: four hundred rounds of four authorities, and enough. */
+const MAX_HELD = 4_096;
 /** Proposals of the height whose bytes are known. */
 const MAX_KNOWN_PROPOSALS = 256;
 
@@ -41,7 +43,11 @@ export class ConsensusIntake {
    * H(wire) of proposals of the height that the core knows: every peer passes each on, and decoding two megabytes of
    * transactions again for each copy takes longer than all else.
    */
-  readonly #knownProposals = { height: 0, hashes: new Set<Hash>() };
+  readonly #knownProposals = new Set<Hash>();
+  /** By H(wire) of messages of the height: the peers that sent them, who need no copies of them. */
+  readonly #holders = new Map<Hash, Set<Address>>();
+  /** What the two are of. */
+  #height = 0;
 
   constructor(driver: ConsensusDriver, worker: Worker, genesisId: Hash, dependencies: IntakeDependencies) {
     this.#driver = driver;
@@ -54,20 +60,20 @@ export class ConsensusIntake {
     const height = this.#decode(peer, () => heightOfProposal(wire));
     if (height === undefined || !this.#isCurrent(peer, height)) return;
     const key = sha256Hex(wire);
-    const known = this.#knownProposals;
-    if (known.height !== this.#driver.core.height) {
-      known.height = this.#driver.core.height;
-      known.hashes.clear();
+    this.#turnTo(this.#driver.core.height);
+    if (this.#knownProposals.has(key)) {
+      this.#holders.get(key)?.add(peer);
+      return;
     }
-    if (known.hashes.has(key)) return;
     const proposal = await this.#one(peer, key, () => decodeProposal(wire, this.#genesisId));
-    if (proposal?.height !== known.height || known.hashes.size >= MAX_KNOWN_PROPOSALS) return;
+    if (proposal?.height !== this.#height || this.#knownProposals.size >= MAX_KNOWN_PROPOSALS) return;
     const { core } = this.#driver;
     // One of a later round may have to make way for another, and be news again when that round comes.
-    if (proposal.round <= core.round + 1 && core.knows(proposal)) known.hashes.add(key);
+    if (proposal.round <= core.round + 1 && core.knows(proposal)) this.#knownProposals.add(key);
   }
 
   async vote(peer: Address, wire: Uint8Array): Promise<void> {
+    this.#turnTo(this.#driver.core.height);
     await this.#one(peer, sha256Hex(wire), () => decodeVote(wire));
   }
 
@@ -104,19 +110,37 @@ export class ConsensusIntake {
 
   /** The message, once it was heard or found to be known; undefined if it was not admitted. `key` is H(wire). */
   async #one<M extends ConsensusMessage>(peer: Address, key: Hash, decode: () => M): Promise<M | undefined> {
+    this.#holders.get(key)?.add(peer);
     if (this.#inFlight.has(key) || this.#inFlight.size >= MAX_IN_FLIGHT) return undefined;
     const message = this.#decode(peer, decode);
     if (message === undefined || !this.#isCurrent(peer, message.height)) return undefined;
     if (this.#driver.core.ignores(message)) return message;
     this.#inFlight.add(key);
+    const holders = this.#holdersOf(key).add(peer);
     try {
       const [admitted] = await this.#admit(peer, [message]);
       if (admitted === undefined) return undefined;
-      this.#driver.hear(admitted, peer);
+      this.#driver.hear(admitted, holders);
       return message;
     } finally {
       this.#inFlight.delete(key);
     }
+  }
+
+  /** What is remembered is of one height. */
+  #turnTo(height: number): void {
+    if (height === this.#height) return;
+    this.#height = height;
+    this.#knownProposals.clear();
+    this.#holders.clear();
+  }
+
+  #holdersOf(key: Hash): Set<Address> {
+    let holders = this.#holders.get(key);
+    if (holders !== undefined) return holders;
+    holders = new Set();
+    if (this.#holders.size < MAX_HELD) this.#holders.set(key, holders);
+    return holders;
   }
 
   #decode<T>(peer: Address, decode: () => T): T | undefined {

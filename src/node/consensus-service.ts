@@ -47,7 +47,8 @@ export interface ConsensusParts {
 export interface ConsensusDependencies {
   peers(): Iterable<Address>;
   send(peer: Address, message: Message): void;
-  broadcast(message: Message, except: Address | null): void;
+  /** To the peers for which `isFor` holds; encoded once. */
+  broadcast(message: Message, isFor: (peer: Address) => boolean): void;
   offend(peer: Address, offence: 'malformed' | 'bad-signature', detail: string): void;
   /** A peer is beyond our height: it may have final blocks up to `height`. */
   ahead(peer: Address, height: number): void;
@@ -100,7 +101,7 @@ export class ConsensusService {
           await parts.checkDisk();
           await chain.commit(block, certificate);
         },
-        broadcast: (message, source) => dependencies.broadcast(frameOf(message), source),
+        broadcast: (message, isFor) => dependencies.broadcast(frameOf(message), isFor),
         persist: (state, messages) =>
           parts.record.persist(
             state,

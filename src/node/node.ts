@@ -114,7 +114,7 @@ export class Node {
     this.#consensus = this.#createConsensus(opened.record);
     this.#gossip = new TransactionGossip(clock, {
       send: (peer, message) => this.#send(peer, message),
-      broadcast: (message, except) => this.#broadcast(message, except),
+      broadcast: (message, except) => this.#broadcast(message, (peer) => peer !== except),
       pending: () => this.mempool.readyAll(),
     });
     this.intake = new TransactionIntake(
@@ -260,7 +260,7 @@ export class Node {
       {
         peers: () => this.#network.peers.keys(),
         send: (peer, message) => this.#send(peer, message),
-        broadcast: (message, except) => this.#broadcast(message, except),
+        broadcast: (message, isFor) => this.#broadcast(message, isFor),
         offend: (peer, offence, detail) =>
           this.#offend(peer, offence === 'malformed' ? 'MALFORMED_MESSAGE' : 'BAD_VOTE', detail),
         ahead: (peer, height) => this.#sync.claimed(peer, height),
@@ -399,7 +399,7 @@ export class Node {
     this.#announceTimer = this.#ports.clock.after(ANNOUNCE_EVERY_MS, () => {
       this.#announceTimer = null;
       const { id, header } = this.chain.head;
-      this.#broadcast({ type: 'BLH', request_id: 0, block_number: header.number, block_id: id }, null);
+      this.#broadcast({ type: 'BLH', request_id: 0, block_number: header.number, block_id: id });
     });
   }
 
@@ -433,8 +433,8 @@ export class Node {
     if (peer !== undefined) this.#network.send(peer, message);
   }
 
-  #broadcast(message: Message, except: Address | null): void {
-    this.#network.broadcast(message, except === null ? undefined : this.#network.peers.get(except));
+  #broadcast(message: Message, isFor?: (peer: Address) => boolean): void {
+    this.#network.broadcast(message, isFor && (({ address }) => isFor(address)));
   }
 
   #offend(address: Address, offence: Offence | undefined, detail: string): void {

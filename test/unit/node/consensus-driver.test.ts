@@ -1,14 +1,16 @@
 /** The shell around the consensus core: nothing leaves that is not on disk, whatever fails (section 8, "Own word kept"). */
-import { describe, expect, it } from 'vitest';
-import { signerIndexOf } from '../../../src/consensus/message.js';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { kindOf, signerIndexOf } from '../../../src/consensus/message.js';
 import type { DriverDependencies } from '../../../src/node/consensus-driver.js';
 import { FAR_RELAY_EVERY_MS } from '../../../src/node/far-relay.js';
+import { MAX_RELAY_DELAY_MS } from '../../../src/node/message-relay.js';
 import { PREVOTE } from '../../../src/protocol/vote.js';
 import { ManualClock, settle } from '../../support/manual-clock.js';
 import { fakeBlock, prevotes, propose, vote } from '../consensus/fakes.js';
 import { AUTHORITIES, addressOf, HEIGHT, quietDriver } from './quiet-driver.js';
 
-const PEER = addressOf(0);
+const FOLLOWER = 'ff'.repeat(20);
+const PEER = new Set([FOLLOWER]);
 const BLOCK = fakeBlock(HEIGHT, addressOf(1), 'a');
 
 /** An authority at work on a block that is due. */
@@ -16,7 +18,7 @@ function driverWith(overrides: Partial<DriverDependencies>) {
   const sent: string[] = [];
   const failures: Error[] = [];
   const driver = quietDriver(3, {
-    broadcast: (message, source) => sent.push(`${source === null ? 'send' : 'relay'} ${message.round}`),
+    broadcast: (message, isFor) => sent.push(`${isFor(FOLLOWER) ? 'send' : 'relay'} ${message.round}`),
     fail: (error) => failures.push(error),
     ...overrides,
   });
@@ -58,12 +60,17 @@ describe('the driver of consensus', () => {
     expect(sent).toEqual(['relay 0']);
   });
 
-  it('passes on what is near at once, and of far rounds the newest of each authority once a second', async () => {
+  it('passes on what is near at once to those who only follow, and of far rounds the newest once a second', async () => {
     const clock = new ManualClock();
     const relayed: string[] = [];
     const driver = quietDriver(
       null,
-      { broadcast: (message) => relayed.push(`${message.round} of ${signerIndexOf(message, AUTHORITIES)}`) },
+      {
+        broadcast: (message, isFor) => {
+          if (isFor('ee'.repeat(20)))
+            relayed.push(`${message.round} of ${signerIndexOf(message, AUTHORITIES)}`);
+        },
+      },
       clock,
     );
     for (const prevote of prevotes(HEIGHT, 0, null, 0, 1)) driver.hear(prevote, PEER);
@@ -77,5 +84,64 @@ describe('the driver of consensus', () => {
     driver.hear(vote(HEIGHT, 1_000, PREVOTE, null, 2), PEER);
     await settle();
     expect(relayed.slice(4)).toEqual(['1000 of 2']);
+  });
+
+  describe('passing on to authorities', () => {
+    /** What each authority was sent, as 'signer of kind'. */
+    let sent: string[][];
+    let clock: ManualClock;
+    let driver: ReturnType<typeof quietDriver>;
+
+    beforeEach(() => {
+      clock = new ManualClock();
+      sent = [[], [], [], []];
+      const broadcast: DriverDependencies['broadcast'] = (message, isFor) => {
+        for (const [index, got] of sent.entries())
+          if (isFor(addressOf(index))) got.push(`${signerIndexOf(message, AUTHORITIES)}:${kindOf(message)}`);
+      };
+      driver = quietDriver(null, { broadcast }, clock);
+    });
+
+    it('waits a moment, and spares its signer and whoever sent it meanwhile', async () => {
+      const holders = new Set([addressOf(0)]);
+      const [prevote] = prevotes(HEIGHT, 0, null, 1);
+      if (prevote === undefined) throw new Error('no prevote');
+      driver.hear(prevote, holders);
+      await settle();
+      expect(sent).toEqual([[], [], [], []]);
+      holders.add(addressOf(2));
+      await clock.advance(MAX_RELAY_DELAY_MS);
+      expect(sent).toEqual([[], [], [], ['1:1']]);
+      await clock.advance(10 * MAX_RELAY_DELAY_MS);
+      expect(sent.flat()).toHaveLength(1);
+    });
+
+    it('spares those a proposal that voted for its block, not those that voted for nil', async () => {
+      driver.hear(propose(HEIGHT, 0, BLOCK, null), PEER);
+      for (const prevote of [...prevotes(HEIGHT, 0, BLOCK, 2), ...prevotes(HEIGHT, 0, null, 3)])
+        driver.hear(prevote, new Set(AUTHORITIES.list.map(({ address }) => address)));
+      await clock.advance(MAX_RELAY_DELAY_MS);
+      expect(sent).toEqual([['1:0'], [], [], ['1:0']]);
+    });
+
+    it('goes on with what came later when its moment has come', async () => {
+      const [first, second] = prevotes(HEIGHT, 0, null, 1, 2);
+      if (first === undefined || second === undefined) throw new Error('no prevotes');
+      driver.hear(first, PEER);
+      await clock.advance(MAX_RELAY_DELAY_MS / 2);
+      driver.hear(second, PEER);
+      await clock.advance(MAX_RELAY_DELAY_MS / 2);
+      expect(sent[0]).toEqual(['1:1']);
+      await clock.advance(MAX_RELAY_DELAY_MS / 2);
+      expect(sent[0]).toEqual(['1:1', '2:1']);
+    });
+
+    it('drops what is left of a height that is over', async () => {
+      for (const prevote of prevotes(HEIGHT, 0, null, 0, 1)) driver.hear(prevote, PEER);
+      await settle();
+      driver.enterHeight(HEIGHT + 1, AUTHORITIES, null);
+      await clock.advance(10 * MAX_RELAY_DELAY_MS);
+      expect(sent.flat()).toEqual([]);
+    });
   });
 });

@@ -63,6 +63,19 @@ describe('the intake of consensus', () => {
     expect(offences).toEqual([]);
   });
 
+  it('remembers who else sent a message, so that it need not be passed on to them', async () => {
+    const hear = vi.spyOn(driver, 'hear');
+    const proposal = propose(HEIGHT, 0, fakeBlock(HEIGHT, addressOf(1), 'a'), null);
+    const prevote = vote(HEIGHT, 0, PREVOTE, null, 2);
+    for (const peer of [A, B]) await intake.proposal(peer, proposal.wire);
+    // The second copy comes while the first is being checked.
+    await Promise.all([A, B].map((peer) => intake.vote(peer, prevote.wire)));
+    expect(hear.mock.calls.map(([, holders]) => [...holders])).toEqual([
+      [A, B],
+      [A, B],
+    ]);
+  });
+
   it('takes a proposal of a later round again that had to make way for another', async () => {
     const first = propose(HEIGHT, 4, fakeBlock(HEIGHT, addressOf(1), 'a'), null);
     const later = propose(HEIGHT, 8, fakeBlock(HEIGHT, addressOf(1), 'b'), null);
