@@ -179,6 +179,11 @@ export function phaseOf(life: Life): Phase {
   return 'downloading';
 }
 
+/** Whether `assessed` can mean anything there. Most assessments are made in ready, where it does not. */
+export function heedsAssessment(phase: Phase): boolean {
+  return phase === 'comparing' || phase === 'downloading';
+}
+
 function toEffect(action: { readonly type: string; readonly params: unknown }): LifeEffect {
   switch (action.type) {
     case 'enter':

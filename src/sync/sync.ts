@@ -19,7 +19,16 @@ import { numberOfBlock } from './block-number.js';
 import { Claims } from './claims.js';
 import { Download } from './download.js';
 import type { HeldBlock } from './held-blocks.js';
-import { beginLife, type Life, type LifeEvent, type Phase, phaseOf, stepLife, WAIT_MS } from './life.js';
+import {
+  beginLife,
+  heedsAssessment,
+  type Life,
+  type LifeEvent,
+  type Phase,
+  phaseOf,
+  stepLife,
+  WAIT_MS,
+} from './life.js';
 import { ProgressMeter, type SyncProgress } from './progress.js';
 import { BlockServer, type ServedBlock } from './serve.js';
 
@@ -69,6 +78,8 @@ export class Sync {
   readonly #server: BlockServer;
   readonly #meter = new ProgressMeter();
   #life: Life;
+  /** Of `#life`: asked for with every message. */
+  #phase: Phase;
   #tick: Timer | undefined;
   /** Milliseconds of attention: the monotonic clock without the time in which we listened to nobody. */
   #attentionMs = 0;
@@ -93,10 +104,11 @@ export class Sync {
     this.#dependencies = dependencies;
     this.#server = new BlockServer((number) => dependencies.blockBytes(number));
     [this.#life] = beginLife();
+    this.#phase = phaseOf(this.#life);
   }
 
   get phase(): Phase {
-    return phaseOf(this.#life);
+    return this.#phase;
   }
 
   /** Why the node died; null while it lives and after an orderly end. */
@@ -208,7 +220,7 @@ export class Sync {
 
   /** Whether sync does anything: from genesis known to stopping. */
   get #alive(): boolean {
-    return this.#life.matches({ alive: 'boot' }) || this.#life.matches({ alive: 'ready' });
+    return this.#phase !== 'genesis' && this.#phase !== 'stopping' && this.#phase !== 'dead';
   }
 
   #now(): number {
@@ -242,6 +254,7 @@ export class Sync {
   #step(event: LifeEvent): void {
     const [life, effects] = stepLife(this.#life, event);
     this.#life = life;
+    this.#phase = phaseOf(life);
     for (const effect of effects) {
       switch (effect.type) {
         case 'enter':
@@ -273,10 +286,11 @@ export class Sync {
     this.#download.advance(head);
     let before: Phase;
     do {
-      before = this.phase;
+      before = this.#phase;
+      if (!heedsAssessment(before)) break;
       const best = Math.max(head, this.#claims.best(nowMs), this.#download.reach);
       this.#step({ type: 'assessed', head, best, unanswered: this.#claims.unanswered(nowMs) });
-    } while (this.phase !== before);
+    } while (this.#phase !== before);
     if (before === 'ready') this.#considerProbe(head, nowMs);
     if (before === 'downloading' || this.#probing) this.#request(head, nowMs);
     this.#applyNext();
