@@ -84,6 +84,11 @@ export class Consensus {
     return this.#acting;
   }
 
+  /** Whether a block of this height is final: nothing more is said of it. */
+  get decided(): boolean {
+    return this.#decided;
+  }
+
   /** Whether a block is due (rule 2): from round 1 on it always is. */
   get isDue(): boolean {
     return this.#due || this.#round > 0;

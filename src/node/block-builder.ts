@@ -15,7 +15,7 @@ import {
   miningHashOf,
   sealBytes,
 } from '../protocol/block.js';
-import { utf8 } from '../protocol/bytes.js';
+import { type Hash, utf8 } from '../protocol/bytes.js';
 import type { GenesisConfig, Placeholder } from '../protocol/genesis.js';
 import type { Transaction } from '../protocol/transaction.js';
 import type { Chain } from './chain.js';
@@ -30,11 +30,15 @@ export interface BuilderParts {
   readonly genesis: GenesisConfig;
 }
 
-/** A sealed block on the head, or null if the head moved or `signal` was aborted meanwhile. */
+/**
+ * A sealed block on the head, or null if the head moved or `signal` was aborted meanwhile.
+ * @param mined is told the block's id before it is sealed
+ */
 export async function buildBlock(
   parts: BuilderParts,
   height: number,
   signal: AbortSignal,
+  mined: (id: Hash) => void,
 ): Promise<Block | null> {
   const { chain, mempool, clock, random, signer, genesis } = parts;
   const parent = chain.head;
@@ -57,7 +61,7 @@ export async function buildBlock(
     data: placeholderData(genesis.block_mining.placeholder_data, random),
   };
 
-  const block = await seal(parts, header, transactions, signal);
+  const block = await seal(parts, header, transactions, signal, mined);
   if (block === null) draft.update.discard();
   else chain.adopt(block, draft);
   return block;
@@ -68,11 +72,15 @@ async function seal(
   header: Header,
   transactions: readonly Transaction[],
   signal: AbortSignal,
+  mined: (id: Hash) => void,
 ): Promise<Block | null> {
   const miningHash = miningHashOf(header);
   const nonce = await worker.seekNonce(miningHash, header.difficulty, signal);
   if (nonce === undefined) return null;
-  const signature = await signer.sign(sealBytes(blockIdOf(nonce, miningHash), chain.rules.genesisId));
+  const id = blockIdOf(nonce, miningHash);
+  const sealing = signer.sign(sealBytes(id, chain.rules.genesisId));
+  mined(id);
+  const signature = await sealing;
   return signal.aborted ? null : assembleBlock(header, nonce, signature, transactions);
 }
 

@@ -19,7 +19,7 @@ import type { Clock, Timer } from '../ports/clock.js';
 import type { Signer } from '../ports/signer.js';
 import type { AuthoritySet } from '../protocol/authorities.js';
 import type { Block } from '../protocol/block.js';
-import { type Address, fromHex, type Hash } from '../protocol/bytes.js';
+import { type Address, equalBytes, fromHex, type Hash } from '../protocol/bytes.js';
 import type { Certificate } from '../protocol/certificate.js';
 import { encodeProposal, encodeVote, proposalBytes, voteBytes } from '../protocol/vote.js';
 import { FarRelay } from './far-relay.js';
@@ -32,8 +32,11 @@ export interface DriverDependencies {
   validate(block: Block): Promise<boolean | undefined>;
   /** Whether the block's time is at most 15 s ahead of our clock. */
   isTimely(block: Block): boolean;
-  /** A sealed block on our head, or null if `signal` was aborted or none could be built. */
-  build(height: number, signal: AbortSignal): Promise<Block | null>;
+  /**
+   * A sealed block on our head, or null if `signal` was aborted or none could be built.
+   * @param mined is told its id as soon as that is known: the block has still to be sealed then
+   */
+  build(height: number, signal: AbortSignal, mined: (id: Hash) => void): Promise<Block | null>;
   /** Applies a final block durably, then calls `enterHeight`. Does nothing for a height that is already applied. */
   commit(block: Block, certificate: Certificate): Promise<void>;
   /** To the peers for which `isFor` holds. */
@@ -63,6 +66,8 @@ export class ConsensusDriver {
   #stopped = false;
   #timers: Timer[] = [];
   #building: AbortController | null = null;
+  /** The signature of a proposal that is likely to be asked for: that of the block which is being sealed. */
+  #prepared: { readonly bytes: Uint8Array; readonly signature: Promise<Uint8Array> } | null = null;
   #progressMs: number;
   #firstProposalMs: number | null = null;
 
@@ -117,6 +122,7 @@ export class ConsensusDriver {
     this.#nearRelay.clear();
     this.#farRelay.stop();
     this.#authorities = authorities;
+    this.#prepared = null;
     this.#firstProposalMs = null;
     this.input({ type: 'height', height, authorities, record });
   }
@@ -254,21 +260,42 @@ export class ConsensusDriver {
     this.#building?.abort();
     const building = new AbortController();
     this.#building = building;
-    const block = await this.#dependencies.build(height, building.signal);
+    const block = await this.#dependencies.build(height, building.signal, (blockId) =>
+      this.#prepareProposal(proposalBytes({ height, round, validRound: null, blockId }, this.#genesisId)),
+    );
+    // What is done cannot be called off: an abort would cost a stack trace for nobody.
+    if (this.#building === building) this.#building = null;
     this.input({ type: 'built', height, round, block });
+  }
+
+  /**
+   * Sealing a block and proposing it are two signatures that need nothing of each other: the second is made beside the
+   * first. It stays here unless the core says to propose just that, and leaves as any other, once it is on the disk.
+   */
+  #prepareProposal(bytes: Uint8Array): void {
+    const signature = this.#signer?.sign(bytes);
+    if (signature === undefined) return;
+    // A failure is met where the signature is used.
+    signature.catch(() => {});
+    this.#prepared = { bytes, signature };
   }
 
   async #sign(statement: Statement): Promise<void> {
     const signer = this.#signer;
     if (signer === null) throw new Error('a node without a key was asked to sign');
-    if (statement.content.height !== this.#core.height) return;
+    // What was decided meanwhile needs no word of ours, and would wait for it.
+    if (statement.content.height !== this.#core.height || this.#core.decided) return;
     if (statement.kind === 'vote') {
       const signature = await signer.sign(voteBytes(statement.content, this.#genesisId));
       this.input({ type: 'signed', message: encodeVote(statement.content, statement.authority, signature) });
     } else {
       const { height, round, validRound, block } = statement.content;
       const bytes = proposalBytes({ height, round, validRound, blockId: block.id }, this.#genesisId);
-      const signature = await signer.sign(bytes);
+      const prepared = this.#prepared;
+      this.#prepared = null;
+      const signature = await (prepared !== null && equalBytes(prepared.bytes, bytes)
+        ? prepared.signature
+        : signer.sign(bytes));
       this.input({ type: 'signed', message: encodeProposal(statement.content, signature) });
     }
   }

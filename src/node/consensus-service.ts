@@ -96,7 +96,7 @@ export class ConsensusService {
       {
         validate: (block) => this.#validate(block),
         isTimely: (block) => checkClock(block.header, clock.now()) === null,
-        build: (height, signal) => buildBlock(parts, height, signal),
+        build: (height, signal, mined) => buildBlock(parts, height, signal, mined),
         commit: async (block, certificate) => {
           await parts.checkDisk();
           await chain.commit(block, certificate);

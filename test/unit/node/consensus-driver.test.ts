@@ -6,7 +6,7 @@ import { FAR_RELAY_EVERY_MS } from '../../../src/node/far-relay.js';
 import { MAX_RELAY_DELAY_MS } from '../../../src/node/message-relay.js';
 import { PREVOTE } from '../../../src/protocol/vote.js';
 import { ManualClock, settle } from '../../support/manual-clock.js';
-import { fakeBlock, prevotes, propose, vote } from '../consensus/fakes.js';
+import { fakeBlock, precommits, prevotes, propose, vote } from '../consensus/fakes.js';
 import { AUTHORITIES, addressOf, HEIGHT, quietDriver } from './quiet-driver.js';
 
 const FOLLOWER = 'ff'.repeat(20);
@@ -58,6 +58,58 @@ describe('the driver of consensus', () => {
     driver.behindEffects(() => sent.push('ADR'));
     await settle();
     expect(sent).toEqual(['relay 0']);
+  });
+
+  it('signs a proposal beside the seal of its block, and sends it only when it is asked to and it is on disk', async () => {
+    const order: string[] = [];
+    let signed = 0;
+    const own = fakeBlock(HEIGHT, addressOf(1), 'own');
+    const dependencies: Partial<DriverDependencies> = {
+      build: async (_height, _signal, mined) => {
+        mined(own.id);
+        order.push(`sealed after ${signed}`);
+        return own;
+      },
+      persist: async () => {
+        order.push('persist');
+      },
+      broadcast: (message) => order.push(`send ${kindOf(message)}`),
+    };
+    const driver = quietDriver(1, dependencies, new ManualClock(), () => signed++);
+    driver.input({ type: 'acting', acting: true });
+    driver.input({ type: 'due', height: HEIGHT });
+    await settle();
+    expect(order).toEqual(['sealed after 1', 'persist', 'send 0', 'persist', 'send 1']);
+    // The proposal's and the prevote's: none was made twice.
+    expect(signed).toBe(2);
+  });
+
+  it('signs nothing any more of a height that is decided', async () => {
+    let committed = '';
+    let signed = 0;
+    let release = () => {};
+    const dependencies: Partial<DriverDependencies> = {
+      commit: async ({ id }) => {
+        committed = id;
+      },
+      persist: () =>
+        new Promise((resolve) => {
+          release = resolve;
+        }),
+    };
+    const driver = quietDriver(3, dependencies, new ManualClock(), () => signed++);
+    driver.input({ type: 'acting', acting: true });
+    driver.input({ type: 'due', height: HEIGHT });
+    driver.hear(propose(HEIGHT, 0, BLOCK, null), PEER);
+    await settle();
+    expect(signed).toBe(1);
+    // Its precommit waits behind the prevote that is being written; the others decide without it.
+    for (const prevote of prevotes(HEIGHT, 0, BLOCK, 0, 1, 2)) driver.hear(prevote, PEER);
+    for (const precommit of precommits(HEIGHT, 0, BLOCK, 0, 1, 2)) driver.hear(precommit, PEER);
+    release();
+    await settle();
+    expect(committed).toBe(BLOCK.id);
+    expect(signed).toBe(1);
   });
 
   it('passes on what is near at once to those who only follow, and of far rounds the newest once a second', async () => {

@@ -14,11 +14,15 @@ export function addressOf(authority: number): Address {
   return known.address;
 }
 
-/** @param own the authority that it signs for; null to follow only */
+/**
+ * @param own the authority that it signs for; null to follow only
+ * @param signing is told of every signature that it makes
+ */
 export function quietDriver(
   own: number | null,
   dependencies: Partial<DriverDependencies> = {},
   clock = new ManualClock(),
+  signing: () => void = () => {},
 ): ConsensusDriver {
   const driver = new ConsensusDriver(
     {
@@ -26,7 +30,14 @@ export function quietDriver(
       signer:
         own === null
           ? null
-          : { address: addressOf(own), publicKey: new Uint8Array(0), sign: async () => Uint8Array.of(9) },
+          : {
+              address: addressOf(own),
+              publicKey: new Uint8Array(0),
+              sign: async () => {
+                signing();
+                return Uint8Array.of(9);
+              },
+            },
       genesisId: ZERO_HASH,
       timeouts: TIMEOUTS,
       height: HEIGHT,
