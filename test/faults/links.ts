@@ -48,6 +48,11 @@ export class Lane {
     while (this.trouble.cut === true) await new Promise<void>((wake) => this.#opened.push(wake));
   }
 
+  /** Ends all connections; what waited in them never arrives. */
+  sever(): void {
+    for (const flow of [...this.#flows]) flow.sever();
+  }
+
   /** Carries what `source` gives to `sink`, `first` before all, until both have closed. */
   carry(source: Socket, sink: Socket, first: readonly Buffer[], tap: (bytes: Uint8Array) => void): void {
     const flow = new Flow(this, source, sink, tap);
@@ -83,8 +88,7 @@ class Flow {
     const { breakChance = 0, stallChance = 0, stallMs = 0, bytesPerSecond } = this.#lane.trouble;
     const { chance } = this.#lane;
     if (breakChance > 0 && chance.chance(breakChance)) {
-      this.#source.destroy();
-      this.#sink.destroy();
+      this.sever();
       return;
     }
     const stalledMs = stallChance > 0 && chance.chance(stallChance) ? stallMs : 0;
@@ -117,6 +121,12 @@ class Flow {
       this.#waiting.shift();
       this.#deliver(next.bytes);
     }
+  }
+
+  sever(): void {
+    this.#waiting.length = 0;
+    this.#source.destroy();
+    this.#sink.destroy();
   }
 
   #deliver(bytes: Buffer | null): void {
@@ -157,6 +167,11 @@ export class Links {
   /** The same trouble everywhere between these. */
   trouble(all: readonly Address[], trouble: Trouble): void {
     for (const from of all) for (const to of all) if (from !== to) this.lane(from, to).set(trouble);
+  }
+
+  /** Ends all connections of this node; what waited in them never arrives. */
+  sever(node: Address): void {
+    for (const [name, lane] of this.#lanes) if (name.includes(node)) lane.sever();
   }
 
   heal(): void {

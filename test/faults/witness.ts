@@ -22,6 +22,7 @@ export interface Word {
   readonly kind: number;
   /** What it says, as text to compare. */
   readonly value: string;
+  readonly wire: Uint8Array;
 }
 
 export class Witness {
@@ -88,11 +89,18 @@ export class Witness {
     if (kind === PROPOSAL) {
       const { height, round, validRound, block } = decodeProposal(wire, this.#genesisId);
       const { address } = leaderOf(this.#authorities, height, round);
-      return { authority: address, height, round, kind, value: `${block.id} of valid round ${validRound}` };
+      return {
+        authority: address,
+        height,
+        round,
+        kind,
+        value: `${block.id} of valid round ${validRound}`,
+        wire,
+      };
     }
     const { height, round, type, blockId, authority } = decodeVote(wire);
     const { address } = this.#authorities.list[authority] ?? { address: `no authority ${authority}` };
-    return { authority: address, height, round, kind: type, value: blockId ?? 'nil' };
+    return { authority: address, height, round, kind: type, value: blockId ?? 'nil', wire };
   }
 
   #heard(message: ReturnType<typeof decodeBody>): void {

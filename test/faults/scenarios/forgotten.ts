@@ -5,14 +5,14 @@ import { signerDirectory } from '../../../src/storage/data-directory.js';
 import type { Member } from '../member.js';
 import type { Network } from '../network.js';
 import { must, type Scenario } from '../scenario.js';
-import { acceptLostRecord } from './lost-record.js';
+import type { Word } from '../witness.js';
 
-/** LevelDB leaves out the rest of such a part of its log, once a checksum in it is wrong. */
-const LOG_BLOCK_BYTES = 32_768;
-/** Within the first record of a part, behind its header. */
-const INTO_BLOCK_BYTES = 20;
+/** Of the end of what it signed, to find it by in the log of the database. */
+const TRACE_BYTES = 32;
 /** So long its words are under way: they can be stopped after they were heard. */
 const HELD_BACK_MS = 1_000;
+const DAMAGED = /^ccoin cnode: the signer's record is damaged: [^\n]+\n$/;
+const SILENT = /nothing is signed at height/;
 
 export const forgotten: Scenario = {
   name: 'forgotten',
@@ -21,38 +21,55 @@ export const forgotten: Scenario = {
   async play(network, _, chance) {
     const [leader, other] = chance.sample(network.validators, 2) as [Member, Member];
     other.pause();
-    await untilProposedInVain(network, leader);
+    const proposal = await untilProposedInVain(network, leader);
     await leader.kill();
-    const where = await loseLastWords(network, leader);
+    network.links.sever(leader.address);
+    await forget(network, leader, proposal);
 
     network.links.heal();
     leader.start();
-    const end = await network.within(`${leader.name} on ${where}`, leader.endOr(network.untilLeads(leader)));
-    must(end?.code === 1, `${where}: it started`);
-    must(/^ccoin cnode: the signer's record is damaged: [^\n]+\n$/.test(end.errors), end.errors);
+    const end = await network.within(
+      `${leader.name} looking at its record`,
+      leader.endOr(network.untilLeads(leader)),
+    );
+    must(
+      end?.code === 1 && DAMAGED.test(end.errors),
+      `it did not refuse to start: ${end?.errors ?? 'it leads'}`,
+    );
+
+    // The flag lets it sign, but not at the height that it may have forgotten.
+    const silent = leader
+      .start({ args: ['--accept-lost-record'] })
+      .until(({ msg }) => SILENT.test(String(msg)));
+    await network.within(`${leader.name} keeping silent`, silent);
     other.resume();
     await network.grows(1);
-    await acceptLostRecord(network, leader);
-    return `it refused to start on ${where}`;
+    await network.untilLeads(leader);
+    await leader.stop();
+    leader.start();
+    await network.untilLeads(leader);
+    return `it forgot its proposal of height ${proposal.height}, and signed again above it`;
   },
 };
 
 /** Two of four are left, so nothing becomes final, and the proposal that this one makes is heard by the witness alone. */
-async function untilProposedInVain(network: Network, leader: Member): Promise<void> {
+async function untilProposedInVain(network: Network, leader: Member): Promise<Word> {
   const others = network.addresses.filter((address) => address !== leader.address);
   for (const address of others) network.links.lane(leader.address, address).set({ delayMs: HELD_BACK_MS });
-  await network.within(`a proposal of ${leader.name}`, network.witness.untilProposes(leader.address));
+  const proposing = network.witness.untilProposes(leader.address);
+  const proposal = await network.within(`a proposal of ${leader.name}`, proposing);
   network.links.partition([leader.address], others);
+  return proposal;
 }
 
-async function loseLastWords({ genesis }: Network, { home, address }: Member): Promise<string> {
+/** LevelDB leaves out what has a wrong checksum in its log, and all that was written soon after it. */
+async function forget({ genesis }: Network, { home, address }: Member, { wire }: Word): Promise<void> {
   const directory = signerDirectory(home.path, address, genesis.id);
   const logs = (await readdir(directory)).filter((name) => name.endsWith('.log')).sort();
   const path = join(directory, logs.at(-1) ?? 'no log');
   const bytes = await readFile(path);
-  const lastBlock = Math.floor((bytes.length - 1) / LOG_BLOCK_BYTES) * LOG_BLOCK_BYTES;
-  const at = lastBlock + INTO_BLOCK_BYTES;
+  const at = bytes.indexOf(wire.subarray(-TRACE_BYTES));
+  must(at >= 0, `what was said is not in ${path}`);
   bytes[at] = (bytes[at] ?? 0) ^ 1;
   await writeFile(path, bytes);
-  return `byte ${at} of the ${bytes.length} of ${path}`;
 }
