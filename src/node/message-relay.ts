@@ -61,8 +61,14 @@ export class MessageRelay {
     const due = this.#waiting.filter(({ dueMs }) => dueMs <= nowMs);
     this.#waiting = this.#waiting.slice(due.length);
     const [next] = this.#waiting;
-    this.#timer = next === undefined ? null : this.#clock.after(next.dueMs - nowMs, () => this.#flush());
+    this.#timer =
+      next === undefined ? null : this.#clock.after(wholeMs(next.dueMs - nowMs), () => this.#flush());
     for (const { message, holders } of due)
       send(message, (peer) => isAuthority(peer) && !holders.has(peer) && !hasShown(peer, message));
   }
+}
+
+/** A timer may fire a rounding error too early: what is left then would pass in no time, and the next one as well. */
+function wholeMs(ms: number): number {
+  return Math.max(1, Math.ceil(ms));
 }
