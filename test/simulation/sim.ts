@@ -35,8 +35,9 @@ async function main(args: readonly string[]): Promise<number> {
     keep();
   };
   const seeds = seedsOf(options, began);
-  if (workers > 1) await playTogether(seeds, workers, args, reported);
-  else for (const seed of seeds) reported(await play(seed, options));
+  if (count === 1) for (const seed of seeds) reported(await play(seed, options));
+  // Even one at a time: a seed that hangs must not keep the others waiting.
+  else await playTogether(seeds, workers, args, reported);
 
   const tookMs = performance.now() - began;
   const { failures, seeds: played } = totals;

@@ -24,6 +24,8 @@ const HEIGHTS_AFTER = 10;
 /** … within this, and then all must have caught up within this again. */
 const RECOVERY_MS = 400_000;
 const CATCH_UP_MS = 120_000;
+/** No seed has a tenth as many. */
+const MAX_EVENTS = 10_000_000;
 /** A height at which more is held than this holds something without end. */
 const MAX_HELD = 20_000;
 const BOUNDS_EVERY_MS = 1_000;
@@ -199,6 +201,7 @@ export class Simulation implements MachineWorld {
   async #step(untilMs: number): Promise<boolean> {
     if (!this.agenda.next(untilMs)) return false;
     this.#events++;
+    if (this.#events > MAX_EVENTS) violated(`there is no end of events: ${this.#describe()}`);
     await new Promise((resolve) => setImmediate(resolve));
     if (this.#thrown !== undefined) throw this.#thrown;
     for (const machine of this.machines) machine.check();
