@@ -3,11 +3,14 @@
  * signed, checked and executed as in a node that runs. Making the longest takes some minutes; one that was interrupted
  * goes on where it was. Rows work on copies, which share the immutable tables of LevelDB with what is kept.
  */
-import { copyFile, link, mkdir, readdir, rename } from 'node:fs/promises';
+import { copyFile, cp, link, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Account } from '../../src/keys/account.js';
 import type { Chain } from '../../src/node/chain.js';
+import { openChain } from '../../src/node/open-stores.js';
+import { TreeCheckpoint } from '../../src/node/tree-checkpoint.js';
 import { chainDirectory, signerDirectory } from '../../src/storage/data-directory.js';
+import { DiskFiles } from '../../src/storage/disk-files.js';
 import { FORMAT } from '../../src/storage/format.js';
 import { openLevelStore } from '../../src/storage/level-store.js';
 import { RelaxedStore } from '../../src/storage/relaxed-store.js';
@@ -21,6 +24,8 @@ export const TRANSFERS_PER_BLOCK = 10;
 /** Blocks whose transfers are being signed while earlier ones are executed. */
 const SIGNED_AHEAD = 16;
 const SAY_EVERY = 5_000;
+/** What `filesDirectory` of the data directory calls it. */
+export const FILES_DIRECTORY = 'files';
 /** The precommit of round 0. */
 const LAST_SLOT = 2;
 
@@ -31,6 +36,8 @@ export interface KeptChain {
   /** The chain's database. */
   readonly path: string;
   readonly height: number;
+  /** False to leave the copy of the state tree behind. */
+  readonly copiedTree?: boolean;
 }
 
 /**
@@ -49,6 +56,8 @@ export async function keptChains(
     path: join(CHAINS_PATH, `${name}-${count}`),
     height: header.number + count,
   }));
+  for (const { path } of chains)
+    if ((await exists(path)) && !(await exists(join(path, FILES_DIRECTORY)))) await copyTree(path, world);
   const present = await Promise.all(chains.map(({ path }) => exists(path)));
   if (present.every(Boolean)) return chains;
   const growing = join(CHAINS_PATH, `${name}-growing`);
@@ -56,6 +65,7 @@ export async function keptChains(
     await growTo(growing, world, growth, height, say);
     if (await exists(path)) continue;
     await copyTables(growing, `${path}.new`);
+    await copyTree(`${path}.new`, world);
     await rename(`${path}.new`, path);
   }
   return chains;
@@ -81,12 +91,14 @@ export async function makeChain(
 
 /** Gives the account's node under `basePath` a copy of the chain; a validator's with a record of what it signed. */
 export async function placeChain(
-  { path, height }: KeptChain,
+  { path, height, copiedTree = true }: KeptChain,
   basePath: string,
   { address }: Account,
   { genesis, validators }: World,
 ): Promise<void> {
-  await copyTables(path, chainDirectory(basePath, address));
+  const directory = chainDirectory(basePath, address);
+  await copyTables(path, directory);
+  if (!copiedTree) await rm(join(directory, FILES_DIRECTORY), { recursive: true });
   if (!validators.some((validator) => validator.address === address)) return;
   const store = await openLevelStore(signerDirectory(basePath, address, genesis.block.id));
   const record = SignerRecordStore.open(store);
@@ -94,13 +106,34 @@ export async function placeChain(
   await record.close();
 }
 
-/** Copies a closed LevelDB database: its tables never change, so they are only linked. */
+/**
+ * Copies a closed LevelDB database and the files beside it: its tables and those files are never changed, only replaced,
+ * so they are linked.
+ */
 export async function copyTables(from: string, to: string): Promise<void> {
   await mkdir(to, { recursive: true });
-  for (const name of await readdir(from)) {
-    const put = name.endsWith('.ldb') ? link : copyFile;
-    await put(join(from, name), join(to, name));
+  for (const entry of await readdir(from, { withFileTypes: true })) {
+    const [source, target] = [join(from, entry.name), join(to, entry.name)];
+    if (entry.isDirectory()) await cp(source, target, { recursive: true });
+    else if (entry.name.endsWith('.ldb')) await link(source, target);
+    else await copyFile(source, target);
   }
+}
+
+/** Leaves a copy of the state tree beside the database, as a node does when it stops. */
+async function copyTree(path: string, { genesis }: World): Promise<void> {
+  const files = new DiskFiles(join(path, FILES_DIRECTORY));
+  const store = await openLevelStore(path);
+  try {
+    const opened = await openChain(store, genesis.block.wire, files);
+    await new TreeCheckpoint(files, opened.store, opened, failLoudly).close();
+  } finally {
+    await store.close();
+  }
+}
+
+function failLoudly(_level: string, fields: object, message: string): void {
+  throw new Error(`${message}: ${JSON.stringify(fields)}`);
 }
 
 async function growTo(

@@ -5,6 +5,7 @@ import { Chain, type Draft } from '../../src/node/chain.js';
 import { inlineWorker } from '../../src/node/inline-worker.js';
 import { openChain } from '../../src/node/open-stores.js';
 import { SignatureCache } from '../../src/node/signature-cache.js';
+import type { Files } from '../../src/ports/files.js';
 import type { Store } from '../../src/ports/store.js';
 import {
   assembleBlock,
@@ -23,9 +24,9 @@ import { decodeTransaction, type Transaction } from '../../src/protocol/transact
 import { PRECOMMIT, voteBytes } from '../../src/protocol/vote.js';
 import type { World } from './world.js';
 
-/** The chain on `store`; begun with genesis if there is none. */
-export async function beginChain(store: Store, { config, block }: Genesis): Promise<Chain> {
-  const opened = await openChain(store, block.wire);
+/** The chain on `store`; begun with genesis if there is none. `files` may have a copy of its state tree. */
+export async function beginChain(store: Store, { config, block }: Genesis, files?: Files): Promise<Chain> {
+  const opened = await openChain(store, block.wire, files);
   return new Chain(
     { ...opened, rules: rulesOf(config, block.id), worker: inlineWorker(), verified: new SignatureCache() },
     () => {},

@@ -3,6 +3,7 @@
  * database: it should follow what the block changes, not what there is. Signatures are no part of it.
  */
 
+import { join } from 'node:path';
 import type { Chain } from '../../src/node/chain.js';
 import { assembleBlock, MAX_BLOCK_BYTES } from '../../src/protocol/block.js';
 import { type Address, fromHex } from '../../src/protocol/bytes.js';
@@ -14,9 +15,17 @@ import {
   TRANSFER,
   type Transaction,
 } from '../../src/protocol/transaction.js';
+import { DiskFiles } from '../../src/storage/disk-files.js';
 import { openLevelStore } from '../../src/storage/level-store.js';
 import { withDirectory } from '../lib/cache.js';
-import { accountOf, copyTables, type KeptChain, keptChains, TRANSFERS_PER_BLOCK } from '../lib/kept-chain.js';
+import {
+  accountOf,
+  copyTables,
+  FILES_DIRECTORY,
+  type KeptChain,
+  keptChains,
+  TRANSFERS_PER_BLOCK,
+} from '../lib/kept-chain.js';
 import { beginChain, headerOf } from '../lib/made-chain.js';
 import type { Figure, Row, Settings } from '../lib/row.js';
 import { median } from '../lib/statistics.js';
@@ -95,7 +104,8 @@ export async function blockTimes(
 ): Promise<readonly number[]> {
   const store = await openLevelStore(directory);
   try {
-    const chain = await beginChain(store, world.genesis);
+    const files = new DiskFiles(join(directory, FILES_DIRECTORY));
+    const chain = await beginChain(store, world.genesis, files);
     const times: number[] = [];
     for (let block = 0; block < WARM_UP + blocks; block++) {
       const transactions = transfersTo(world, chain, block * world.senders.length, recipients);

@@ -62,10 +62,13 @@ export const diskRow: Row = {
   },
 };
 
-/** Bytes of all files of a database. */
+/** Bytes of all files of a database, and of what the node keeps beside it. */
 async function sizeOf(directory: string): Promise<number> {
+  const files = (await readdir(directory, { recursive: true, withFileTypes: true })).filter((entry) =>
+    entry.isFile(),
+  );
   const sizes = await Promise.all(
-    (await readdir(directory)).map(async (name) => (await stat(join(directory, name))).size),
+    files.map(async ({ parentPath, name }) => (await stat(join(parentPath, name))).size),
   );
   return sizes.reduce((sum, size) => sum + size, 0);
 }
