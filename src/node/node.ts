@@ -354,7 +354,7 @@ export class Node {
   #fail(error: Error): void {
     if (this.#stopping || this.#failed) return;
     this.#failed = true;
-    this.#sync.fail(error.message);
+    this.#sync.fail(error);
     this.#options.onFailure(error);
   }
 
@@ -407,7 +407,7 @@ export class Node {
     this.#options.log('info', { event: 'phase', phase, head: this.chain.head.header.number }, `now ${phase}`);
     this.#consensus.setCaughtUp(phase === 'ready');
     this.#announceHead();
-    if (phase === 'dead' && this.#sync.failure !== null) this.#fail(new Error(this.#sync.failure));
+    if (phase === 'dead' && this.#sync.failure !== null) this.#fail(this.#sync.failure);
   }
 
   /** Boot compares heights once the first dials have ended, well or not. */

@@ -39,7 +39,7 @@ export type LifeEvent =
   | { readonly type: 'fellBehind' }
   | { readonly type: 'stop' }
   | { readonly type: 'stopped' }
-  | { readonly type: 'failed'; readonly reason: string };
+  | { readonly type: 'failed'; readonly failure: Error };
 
 /** What the machine asks for; to be carried out in the order given. */
 export type LifeEffect =
@@ -53,7 +53,7 @@ interface LifeContext {
   /** How often in a row comparing found the node no more than `NEAR_BLOCKS` behind. */
   readonly races: number;
   /** Why it died; null for an orderly end. */
-  readonly reason: string | null;
+  readonly failure: Error | null;
 }
 
 const lifeSetup = setup({
@@ -83,7 +83,9 @@ const countRace = lifeSetup.assign(({ context, event }) => {
   return { races: near ? context.races + 1 : 0 };
 });
 
-const keepReason = lifeSetup.assign(({ event }) => (event.type === 'failed' ? { reason: event.reason } : {}));
+const keepFailure = lifeSetup.assign(({ event }) =>
+  event.type === 'failed' ? { failure: event.failure } : {},
+);
 
 const boot = lifeSetup.createStateConfig({
   initial: 'connecting',
@@ -131,12 +133,12 @@ const boot = lifeSetup.createStateConfig({
 });
 
 export const lifeMachine = lifeSetup.createMachine({
-  context: { races: 0, reason: null },
+  context: { races: 0, failure: null },
   initial: 'alive',
   states: {
     alive: {
       initial: 'genesis',
-      on: { stop: 'stopping', failed: { target: 'dead', actions: keepReason } },
+      on: { stop: 'stopping', failed: { target: 'dead', actions: keepFailure } },
       states: {
         genesis: { entry: enter('genesis'), on: { genesisKnown: 'boot' } },
         boot,
@@ -149,7 +151,7 @@ export const lifeMachine = lifeSetup.createMachine({
     },
     stopping: {
       entry: enter('stopping'),
-      on: { stopped: 'dead', failed: { target: 'dead', actions: keepReason } },
+      on: { stopped: 'dead', failed: { target: 'dead', actions: keepFailure } },
     },
     dead: { entry: enter('dead') },
   },

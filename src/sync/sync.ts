@@ -112,8 +112,8 @@ export class Sync {
   }
 
   /** Why the node died; null while it lives and after an orderly end. */
-  get failure(): string | null {
-    return this.#life.context.reason;
+  get failure(): Error | null {
+    return this.#life.context.failure;
   }
 
   /** The highest block that a peer in good standing says it has; never less than our head. */
@@ -151,10 +151,10 @@ export class Sync {
   }
 
   /** Something of our own is broken beyond repair. */
-  fail(reason: string): void {
-    this.#dependencies.log('error', { reason }, 'the node cannot go on');
+  fail(failure: Error): void {
+    this.#dependencies.log('error', { reason: failure.message }, 'the node cannot go on');
     this.#tick?.cancel();
-    this.#step({ type: 'failed', reason });
+    this.#step({ type: 'failed', failure });
   }
 
   /** The first dial to every configured peer has ended, well or not. */
@@ -338,7 +338,7 @@ export class Sync {
       (error) => this.#afterApply(held, error),
       (error: unknown) => {
         this.#leave();
-        this.fail(error instanceof Error ? (error.stack ?? error.message) : String(error));
+        this.fail(error instanceof Error ? error : new Error(String(error)));
       },
     );
   }
@@ -349,7 +349,7 @@ export class Sync {
     if (!this.#alive) return;
     if (error !== null) this.#refused(held, error);
     else if (this.#head < held.number)
-      this.fail(`block ${held.number} was applied but the head did not move`);
+      this.fail(new Error(`block ${held.number} was applied but the head did not move`));
     else this.#applied(held);
     if (this.#applying.some(({ fetched }) => fetched)) this.#step({ type: 'applying' });
     this.#assess();

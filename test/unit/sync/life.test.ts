@@ -25,7 +25,7 @@ const EVENTS = {
   fellBehind: { type: 'fellBehind' },
   stop: { type: 'stop' },
   stopped: { type: 'stopped' },
-  failed: { type: 'failed', reason: 'disk full' },
+  failed: { type: 'failed', failure: new Error('disk full') },
 } as const satisfies Record<string, LifeEvent>;
 
 type EventName = keyof typeof EVENTS;
@@ -130,6 +130,6 @@ test('a node that keeps finding itself just behind is ready after some races', (
 });
 
 test('the reason of a death is kept, an orderly end has none', () => {
-  expect(live(PATHS.dead).context.reason).toBe('disk full');
-  expect(live(['genesisKnown', 'stop', 'stopped']).context.reason).toBeNull();
+  expect(live(PATHS.dead).context.failure?.message).toBe('disk full');
+  expect(live(['genesisKnown', 'stop', 'stopped']).context.failure).toBeNull();
 });

@@ -582,7 +582,7 @@ describe('the end', () => {
     world.applyInstead = () => Promise.reject(new Error('disk on fire'));
     await world.boot(1_000);
     expect(world.sync.phase).toBe('dead');
-    expect(world.sync.failure).toContain('disk on fire');
+    expect(world.sync.failure?.message).toBe('disk on fire');
     expect(world.offences).toEqual([]);
   });
 
@@ -592,7 +592,7 @@ describe('the end', () => {
     world.applyInstead = () => Promise.resolve(null);
     await world.boot(1_000);
     expect(world.sync.phase).toBe('dead');
-    expect(world.sync.failure).toContain('did not move');
+    expect(world.sync.failure?.message).toContain('did not move');
   });
 
   test('whoever is told of a phase may stop the node right there', async () => {
