@@ -24,6 +24,7 @@ interface CnodeArguments extends ConfigArguments, PidfileArguments {
   readonly 'http-port': number | undefined;
   readonly 'passphrase-file': string | undefined;
   readonly 'accept-lost-record': boolean;
+  readonly prune: number | undefined;
 }
 
 const TOKEN_FILE = 'http.token';
@@ -68,6 +69,12 @@ function builder(yargs: Argv<object>): Argv<CnodeArguments> {
       default: false,
       describe: "sign although the signer's record is lost (see docs/operations.md)",
     })
+    .option('prune', {
+      type: 'number',
+      requiresArg: true,
+      describe:
+        'how many of the newest blocks to keep whole; of older ones headers and certificates stay [default: all]',
+    })
     .check(({ port, 'http-port': httpPort }) => {
       assertPort('port', port);
       assertPort('http-port', httpPort);
@@ -77,7 +84,11 @@ function builder(yargs: Argv<object>): Argv<CnodeArguments> {
 }
 
 async function handler(args: ArgumentsCamelCase<CnodeArguments>): Promise<void> {
-  const config = await commandConfig(args, { 'p2p.port': args.port, 'http.port': args.httpPort });
+  const config = await commandConfig(args, {
+    'p2p.port': args.port,
+    'http.port': args.httpPort,
+    'storage.prune': args.prune,
+  });
   const log = createLog(config.log.level, config.log.pretty);
   const account = await openAccount(config, args.passphraseFile);
   const stopping = untilSignal().then(() => undefined);
@@ -122,7 +133,7 @@ async function handler(args: ArgumentsCamelCase<CnodeArguments>): Promise<void> 
 }
 
 function daemonOptions(config: Config, account: Account, args: ArgumentsCamelCase<CnodeArguments>, log: Log) {
-  const { p2p, network, discoveryService: discovery } = config;
+  const { p2p, network, storage, discoveryService: discovery } = config;
   return {
     basePath: config.app.basePath,
     account,
@@ -138,6 +149,7 @@ function daemonOptions(config: Config, account: Account, args: ArgumentsCamelCas
       discovery === undefined ? null : `${discovery.proto}://${hostInUrl(discovery.host)}:${discovery.port}/`,
     pinnedGenesisId: network.genesisId ?? null,
     acceptLostRecord: args.acceptLostRecord,
+    prune: storage.prune ?? null,
     log,
   };
 }

@@ -35,6 +35,8 @@ export interface Config {
     readonly tokenFile: string | undefined;
   };
   readonly network: { readonly genesisId: Hash | undefined };
+  /** Undefined if everything is kept. */
+  readonly storage: { readonly prune: number | undefined };
   readonly log: {
     readonly level: ConfigFile['log']['level'];
     /** Undefined to go by whether there is a terminal. */
@@ -218,7 +220,7 @@ function fromText(text: string, kind: string): Json {
 }
 
 function toConfig(file: ConfigFile, directory: string): Config {
-  const { app, client, discovery_service, p2p, http, network, log } = file;
+  const { app, client, discovery_service, p2p, http, network, storage, log } = file;
   return {
     app: { basePath: resolve(directory, app.base_path) },
     client: { accountAddress: client.account_address },
@@ -238,6 +240,7 @@ function toConfig(file: ConfigFile, directory: string): Config {
       tokenFile: http.token_file === undefined ? undefined : resolve(directory, http.token_file),
     },
     network: { genesisId: network.genesis_id },
+    storage: { prune: storage.prune },
     log: { level: log.level, pretty: log.pretty },
   };
 }

@@ -3,6 +3,7 @@
  * variables, docs/configuration.md and ccoin.example.json all follow this table; tests hold the last two to it.
  */
 import { isAddress, isHash } from '../protocol/bytes.js';
+import { MAX_HEIGHT } from '../protocol/fields.js';
 import {
   boolean,
   choice,
@@ -46,6 +47,11 @@ function optionalSetting<T>(
 
 const MAX_TEXT = 4096;
 const MAX_PEERS_LISTED = 1000;
+/**
+ * What a peer that was away for a while fetches at once, and twice what lies between two copies of the state tree, so
+ * that the last one can be taken up at a start.
+ */
+const MIN_PRUNE = 2048;
 
 const ADDRESS = 'an address of 40 lower-case hex digits';
 const path = text('a path', (value) => value !== '' && value.length <= MAX_TEXT && !value.includes('\0'));
@@ -125,6 +131,13 @@ export const SETTINGS = {
       why: 'Pins the network: a genesis block with any other id is refused.',
     }),
   },
+  storage: {
+    prune: optionalSetting(integer(MIN_PRUNE, MAX_HEIGHT), {
+      unit: 'blocks',
+      absent: 'everything is kept',
+      why: 'How many of the newest blocks are kept whole. Of older ones only headers and certificates stay, and no transactions, history or past states. Some nodes of a network must keep everything, as new ones sync from them.',
+    }),
+  },
   log: {
     level: setting(
       withDefault(choice('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'), 'info'),
@@ -152,6 +165,7 @@ export const CONFIG_FILE = object({
   p2p: withDefault(object(SETTINGS.p2p), {}),
   http: withDefault(object(SETTINGS.http), {}),
   network: withDefault(object(SETTINGS.network), {}),
+  storage: withDefault(object(SETTINGS.storage), {}),
   log: withDefault(object(SETTINGS.log), {}),
 });
 

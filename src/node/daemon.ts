@@ -49,7 +49,16 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 export interface DaemonOptions
   extends Pick<
     NodeOptions,
-    'role' | 'agent' | 'listen' | 'advertise' | 'peers' | 'allow' | 'maxInbound' | 'acceptLostRecord' | 'log'
+    | 'role'
+    | 'agent'
+    | 'listen'
+    | 'advertise'
+    | 'peers'
+    | 'allow'
+    | 'maxInbound'
+    | 'acceptLostRecord'
+    | 'prune'
+    | 'log'
   > {
   readonly basePath: string;
   readonly account: Account;

@@ -38,6 +38,8 @@ export interface NodeOptions {
   readonly maxInbound: number;
   /** Sign although the own record is lost (section 8); nothing at the height then current. */
   readonly acceptLostRecord: boolean;
+  /** How many blocks are kept whole, with the states since (ChainStore.base); null or absent for all. */
+  readonly prune?: number | null;
   readonly log: Log;
   /** Rejects when the disk is nearly full: asked before each block is written. */
   readonly checkDisk: () => Promise<void>;

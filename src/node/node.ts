@@ -26,6 +26,7 @@ import { ConsensusService } from './consensus-service.js';
 import type { BlockFinality, Phase, Role } from './face.js';
 import type { NodeOptions, NodePorts } from './node-options.js';
 import { type Opened, openStores } from './open-stores.js';
+import { Pruning } from './pruning.js';
 import { Reader } from './reader.js';
 import { SignatureCache } from './signature-cache.js';
 import { findOwnMark, SigningPermission } from './signing-permission.js';
@@ -65,6 +66,7 @@ export class Node {
   readonly #signedHeight: number;
   readonly #evidence: EvidenceStore;
   readonly #checkpoint: TreeCheckpoint | null;
+  readonly #pruning: Pruning | null;
   readonly #listeners = new Set<(finality: BlockFinality) => void>();
   #expireTimer: Timer | null = null;
   #dialTimer: Timer | null = null;
@@ -93,8 +95,11 @@ export class Node {
     this.#evidence = new EvidenceStore(ports.chain);
     this.#checkpoint =
       ports.files === undefined ? null : new TreeCheckpoint(ports.files, store, opened, options.log);
+    const { prune = null, log } = options;
     const verified = new SignatureCache();
     const { clock, worker } = ports;
+    this.#pruning =
+      prune === null ? null : new Pruning({ store, keep: prune, clock, log }, (error) => this.#fail(error));
     this.chain = new Chain(
       {
         rules: rulesOf(genesis, this.genesisId),
@@ -207,6 +212,7 @@ export class Node {
     this.#awaitDials();
     this.#expire();
     this.#presence.changed();
+    this.#pruning?.headMoved();
     return port;
   }
 
@@ -223,6 +229,7 @@ export class Node {
     await this.#network.stop();
     await synced;
     await this.chain.settled();
+    await this.#pruning?.close();
     await this.#checkpoint?.close();
     this.#sync.stopped();
   }
@@ -366,6 +373,7 @@ export class Node {
     this.#consensus.enterHeight();
     this.#sync.headMoved(this.chain.head.header.number);
     this.#checkpoint?.headMoved();
+    this.#pruning?.headMoved();
     this.#announceHead();
     for (const block of committed) this.#tellFinal(block, block.synced ? 0 : workedMs);
   }

@@ -85,6 +85,12 @@ export function decodeTransaction(wire: Uint8Array, genesisId: Uint8Array): Tran
   };
 }
 
+/** The id alone, of a transaction that was decoded before. @throws ProtocolError MALFORMED */
+export function transactionIdOf(wire: Uint8Array, genesisId: Uint8Array): Hash {
+  const payload = Fields.decode(wire, 2, 'transaction').bytes('payload');
+  return sha256Hex(signedTransactionBytes(payload, genesisId));
+}
+
 /**
  * Checks that the transaction carries its public key when it must, and only then (section 3).
  * @throws ProtocolError BAD_PUBLIC_KEY

@@ -48,6 +48,8 @@ export async function checkChain(
   }
   const base = tables.base();
   const head = present(tables.head(), 'the head');
+  if (base.number > head.number)
+    throw chainDamaged(`the head is block ${head.number}, below the base ${base.number}`);
   const block = checkHead(tables, genesisId, head);
   const changes = head.number === base.number ? undefined : checkRecords(tables, genesisId, block);
   await checkNoneMissing(store, tables, head.number, base);

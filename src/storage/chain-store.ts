@@ -19,6 +19,7 @@ import { bringUpToDate, putFormat } from './format.js';
 import { accountsBehind, addressIn, GENESIS_ID_KEY, milestonesBehind, numberIn } from './keys.js';
 import { Lru } from './lru.js';
 import { type Page, type PlaceList, pageOfPlaces } from './place-list.js';
+import { pruneBatch } from './prune-batch.js';
 import {
   type Base,
   type BlockBytes,
@@ -30,6 +31,7 @@ import {
   missing,
   parsed,
   present,
+  putBase,
   type TransactionPlace,
 } from './tables.js';
 
@@ -160,6 +162,26 @@ export class ChainStore {
     for (const [address, record] of records) this.#accounts.set(address, record);
   }
 
+  /**
+   * Moves the base up to `number` or, if that is far, a step of the way: at least one block, and then as long as it takes
+   * fewer than `maxEntries`. What the base passes is gone in the same batch that moves it. That batch is not synced: it
+   * is not lost before any that is written later, and the next commit syncs it. One at a time; beside a commit it may be.
+   * @throws StorageError DISK_FULL, DAMAGED
+   */
+  async prune(number: number, maxEntries: number): Promise<void> {
+    if (number >= this.#head.number) throw new RangeError(`block ${number} is not below the head`);
+    const operations: StoreOperation[] = [];
+    let lowest = Math.max(this.#base.number, GENESIS_NUMBER);
+    while (lowest < number && operations.length < maxEntries) {
+      lowest++;
+      for (const operation of pruneBatch(this.#tables, this.genesisId, lowest)) operations.push(operation);
+    }
+    if (operations.length === 0) return;
+    // Before anything is gone, so that what a reader misses is never taken for damage.
+    this.#base = { ...this.#base, number: lowest };
+    await this.#store.write([putBase(this.#base), ...operations], { sync: false });
+  }
+
   /** @throws StorageError DAMAGED unless `root`, made from `accounts()`, is the head's state root */
   assertStateRoot(root: Hash): void {
     if (root !== this.#headBlock.header.hashState) {
@@ -197,7 +219,7 @@ export class ChainStore {
 
   transactionPlace(id: Hash): TransactionPlace | undefined {
     const place = this.#tables.place(id);
-    return place !== undefined && this.#isFinal(place.blockNumber) ? place : undefined;
+    return place !== undefined && this.isKept(place.blockNumber) ? place : undefined;
   }
 
   /** The account as of the head. */
@@ -322,7 +344,12 @@ export class ChainStore {
       throw chainDamaged(`account ${address} is not as block ${this.#head.number} has it`);
   }
 
+  /**
+   * Also of the block that is just being written.
+   * @throws ProtocolError PRUNED: the base may have moved since a reader began
+   */
   #changesOf(number: number): BlockChanges {
+    if (number <= this.#base.number && number !== GENESIS_NUMBER) throw pruned(this.#base);
     const cached = this.#changes.get(number);
     if (cached !== undefined) return cached;
     const changes = present(this.#tables.changes(number), changesName(number));

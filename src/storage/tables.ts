@@ -100,13 +100,14 @@ export class ChainTables {
   /** Undefined if a part of it is not there. */
   block(number: number): BlockBytes | undefined {
     const header = this.header(number);
-    const body = this.#store.get(bodyKey(number));
+    const body = this.body(number);
     if (header === undefined || body === undefined) return undefined;
     return { block: joinBlock(header.sealedHeader, body), certificate: header.certificate };
   }
 
-  hasBody(number: number): boolean {
-    return this.#store.get(bodyKey(number)) !== undefined;
+  /** The transactions of a block, as its wire form ends with them. */
+  body(number: number): Uint8Array | undefined {
+    return this.#store.get(bodyKey(number));
   }
 
   header(number: number): HeaderBytes | undefined {

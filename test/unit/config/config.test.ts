@@ -45,6 +45,7 @@ describe('a config file', () => {
       },
       http: { host: '127.0.0.1', port: undefined, tokenFile: undefined },
       network: { genesisId: undefined },
+      storage: { prune: undefined },
       log: { level: 'info', pretty: undefined },
     });
   });
@@ -85,6 +86,7 @@ describe('a config file', () => {
     ['{"client": {"account_address": "AB"}}', 'client.account_address must be an address of 40'],
     ['{"discovery_service": {}}', 'discovery_service.host is missing: it must be a host name or IP address'],
     ['{"log": {"level": "loud"}}', 'log.level must be "trace" or'],
+    ['{"storage": {"prune": 100}}', 'storage.prune must be an integer from 2048 to 2147483647, not 100'],
     ['{"app": {"base_path": ""}}', 'app.base_path must be a path, not ""'],
     [
       `{"app": {"base_path": "\${NOPE}/x"}}`,
