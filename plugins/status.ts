@@ -87,6 +87,7 @@ function statusRows(status: StatusJson, nowMs: number): [string, string | number
     ['peers', status.peers],
     ['head', `block ${head.number}, ${ageSeconds} s old, id ${head.id}`],
     ['best known', `block ${status.best_known_height}`],
+    ['kept', status.base === 0 ? 'everything' : `blocks above ${status.base}, and headers`],
     ['round', `${consensus.round} of height ${consensus.height}, step ${consensus.step}`],
     ['leader', consensus.leader],
     ['quorum', `${quorum} of ${authorities} authorities, ${present.length} present`],

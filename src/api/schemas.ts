@@ -280,6 +280,7 @@ export const answers = {
   status: object({
     ...identity,
     best_known_height: integer,
+    base: integer,
     consensus: object({
       height: integer,
       round: integer,

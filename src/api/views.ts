@@ -157,6 +157,7 @@ export function nodeStatusView(status: NodeStatus) {
     phase,
     head: headView(status),
     best_known_height: status.bestKnownHeight,
+    base: status.base,
     consensus: {
       height: consensus.height,
       round: consensus.round,

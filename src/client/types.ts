@@ -126,6 +126,8 @@ export interface NodeJson extends IdentityJson {
 
 export interface StatusJson extends IdentityJson {
   readonly best_known_height: number;
+  /** Above genesis only blocks above this one are kept whole, and states from it on; 0 if all are. */
+  readonly base: number;
   readonly consensus: {
     readonly height: number;
     readonly round: number;

@@ -25,6 +25,8 @@ export interface NodeStatus {
   readonly head: { readonly number: number; readonly id: Hash; readonly timeMs: number };
   /** The highest height a peer claims; never less than our own. */
   readonly bestKnownHeight: number;
+  /** Above genesis only blocks above this one are kept whole, and states from it on; 0 if all are. */
+  readonly base: number;
   readonly consensus: {
     readonly height: number;
     readonly round: number;
@@ -153,7 +155,7 @@ export interface NodeFace {
   authorities(): readonly AuthorityInfo[];
   evidence(): Promise<readonly EvidenceInfo[]>;
 
-  /** A final block by number or id; undefined if there is none. */
+  /** A final block by number or id; undefined if there is none. Here and below @throws ProtocolError PRUNED. */
   block(reference: number | Hash | 'latest'): Promise<FinalBlock | undefined>;
   /** The accounts that block `number` touched, as they were after it, in address order. */
   touchedAccounts(number: number): Promise<readonly (readonly [Address, Account])[]>;

@@ -19,7 +19,7 @@ import type { ChainStore } from '../storage/chain-store.js';
 import { EvidenceStore } from '../storage/evidence.js';
 import { recordDamaged, type SignerRecordStore } from '../storage/signer-record.js';
 import type { SyncProgress } from '../sync/progress.js';
-import { Sync, type SyncOffence } from '../sync/sync.js';
+import { outOfReachText, Sync, type SyncOffence } from '../sync/sync.js';
 import { AuthorityPresence } from './authority-presence.js';
 import { Chain, type Committed } from './chain.js';
 import { ConsensusService } from './consensus-service.js';
@@ -32,6 +32,7 @@ import { SignatureCache } from './signature-cache.js';
 import { findOwnMark, SigningPermission } from './signing-permission.js';
 import { TransactionGossip } from './transaction-gossip.js';
 import { TransactionIntake } from './transaction-intake.js';
+import { credibleHeight } from './readiness.js';
 import { TreeCheckpoint } from './tree-checkpoint.js';
 
 const EXPIRE_EVERY_MS = 10_000;
@@ -155,7 +156,13 @@ export class Node {
   }
 
   get bestKnownHeight(): number {
-    return this.#sync.bestKnownHeight;
+    return Math.max(this.#sync.bestKnownHeight, this.#sync.outOfReach?.height ?? 0);
+  }
+
+  /** For people, why the next block cannot be had although there is one; null otherwise. */
+  get outOfReach(): string | null {
+    const { outOfReach } = this.#sync;
+    return outOfReach && outOfReachText(this.chain.head.header.number, outOfReach);
   }
 
   get consensus(): ConsensusService {
@@ -169,6 +176,7 @@ export class Node {
 
   get authorities(): AuthoritySet {
     return this.#authorities;
+  /** The highest block that a peer in good standing says it has; never less than our head. */
   }
 
   get peers(): ReadonlyMap<Address, Peer> {
@@ -275,7 +283,9 @@ export class Node {
         offerTransactions: (peer) => this.#gossip.offer(peer),
         isAmongEquals: () =>
           this.#presence.present.length >= this.#authorities.quorum &&
-          this.#sync.bestKnownHeight <= this.chain.head.header.number,
+          this.#sync.bestKnownHeight <= this.chain.head.header.number &&
+          // Sync ignores what it cannot get: a chain that has gone on and is kept by nobody from here on.
+          credibleHeight(this.#network.peers.values(), this.#authorities) <= this.chain.head.header.number,
         fail: (error) => this.#fail(error),
       },
     );
@@ -313,6 +323,7 @@ export class Node {
       },
       {
         peerUp: (peer) => this.#peerUp(peer),
+      base: () => this.#store.base.number,
         peerDown: (peer) => {
           this.#sync.peerDown(peer.address);
           this.#presence.changed();

@@ -70,6 +70,7 @@ export class PublicFace implements NodeFace {
       phase: node.phase,
       head: { number: head.header.number, id: head.id, timeMs: head.header.time },
       bestKnownHeight: node.bestKnownHeight,
+      base: node.reader.base,
       consensus: {
         height,
         round,
@@ -96,6 +97,7 @@ export class PublicFace implements NodeFace {
       phase: node.phase,
       head: node.chain.head.header.number,
       credibleHeight: credibleHeight(node.peers.values(), node.authorities),
+      outOfReach: node.outOfReach,
       maxBehind,
       timeoutProposeMs: node.genesis.consensus.timeout_propose_ms,
       quorumLostMs: node.quorumLostMs,

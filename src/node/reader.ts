@@ -1,12 +1,13 @@
 /** The reading half of the node's public face: what is final, what waits, and what became of it. Changes nothing. */
 import type { Mempool } from '../mempool/mempool.js';
-import { type Block, decodeBlock } from '../protocol/block.js';
+import { type Block, decodeBlock, GENESIS_NUMBER } from '../protocol/block.js';
 import { type Address, fromHex, type Hash } from '../protocol/bytes.js';
 import { decodeCertificate } from '../protocol/certificate.js';
 import { malformed } from '../protocol/errors.js';
 import { EMPTY_ACCOUNT } from '../protocol/state.js';
-import type { ChainStore } from '../storage/chain-store.js';
+import { type ChainStore, pruned } from '../storage/chain-store.js';
 import { Lru } from '../storage/lru.js';
+import type { BlockBytes } from '../storage/tables.js';
 import type { AccountInfo, FinalBlock, KnownTransaction, NodeFace, Page, TransactionStatus } from './face.js';
 
 /** Decoded blocks kept for readers: a page of transactions often needs the same few. */
@@ -41,10 +42,15 @@ export class Reader implements ReadingFace {
     this.#genesisId = fromHex(store.genesisId);
   }
 
+  /** Above genesis only blocks above this one are kept whole, and states from it on; 0 if all are. */
+  get base(): number {
+    return this.#store.base.number;
+  }
+
   async block(reference: number | Hash | 'latest'): Promise<FinalBlock | undefined> {
     const number = this.#numberOf(reference);
-    const stored = number === undefined ? undefined : this.#store.blockBytes(number);
-    if (number === undefined || stored === undefined) return undefined;
+    if (number === undefined || number < GENESIS_NUMBER || number > this.#store.head.number) return undefined;
+    const stored = this.#bytes(number);
     const certificate = stored.certificate === null ? null : decodeCertificate(stored.certificate);
     return { block: this.#decoded(number), certificate };
   }
@@ -132,12 +138,17 @@ export class Reader implements ReadingFace {
     };
   }
 
+  /** @throws ProtocolError PRUNED for a final block that is not kept any more */
+  #bytes(number: number): BlockBytes {
+    const stored = this.#store.blockBytes(number);
+    if (stored === undefined) throw pruned(this.#store.base);
+    return stored;
+  }
+
   #decoded(number: number): Block {
     let block = this.#blocks.get(number);
     if (block === undefined) {
-      const stored = this.#store.blockBytes(number);
-      if (stored === undefined) throw new Error(`block ${number} is above the head`);
-      block = decodeBlock(stored.block, this.#genesisId);
+      block = decodeBlock(this.#bytes(number).block, this.#genesisId);
       this.#blocks.set(number, block);
     }
     return block;

@@ -13,6 +13,8 @@ export interface ReadinessFacts {
   readonly head: number;
   /** See `credibleHeight`. */
   readonly credibleHeight: number;
+  /** Why it cannot get there; null if it can, as far as is known. */
+  readonly outOfReach: string | null;
   /** Blocks that the node may lack and still be ready. */
   readonly maxBehind: number;
   readonly timeoutProposeMs: number;
@@ -30,6 +32,7 @@ export function assessReadiness(facts: ReadinessFacts): Readiness {
   if (facts.phase !== 'ready')
     reasons.push(`the node is ${facts.phase === 'dead' ? 'dead' : `still ${facts.phase}`}`);
   if (behind > facts.maxBehind) reasons.push(`${behind} blocks behind, more than ${facts.maxBehind}`);
+  if (behind > 0 && facts.outOfReach !== null) reasons.push(facts.outOfReach);
   if (facts.quorumLostMs !== null && facts.quorumLostMs > patienceMs) {
     reasons.push(`no quorum of authorities has been connected for ${seconds(facts.quorumLostMs)}`);
   }

@@ -226,10 +226,14 @@ const BODIES = {
   RBH: map({ request_id: integer, block_number: integer }),
   BLH: map({ request_id: integer, block_number: integer, block_id: hash }),
   RBL: map({ request_id: integer, start_from_block: integer, count: integer }),
-  /** Consecutive blocks with their certificates (nil for genesis), as many as fit in a frame. */
+  /**
+   * Consecutive blocks with their certificates (nil for genesis), as many as fit in a frame. `base` is there if the next
+   * one is final but kept no longer: of the blocks above genesis only those above `base` are to be had.
+   */
   ABL: map({
     request_id: integer,
     blocks: list(tuple<[Uint8Array, Uint8Array | null]>(bytes(), nullable(bytes())), MAX_BLOCKS),
+    base: optional(integer),
   }),
   TXN: map({ txns: list(bytes(), MAX_SIGNED) }),
   /** A block that is final. */

@@ -22,6 +22,8 @@ interface Standing {
 
 interface Claimant {
   height: number;
+  /** It says that of the blocks above genesis it has only those above this one. */
+  base: number;
   /** When the oldest question for its height without an answer was asked; null if there is none. */
   askedMs: number | null;
   /** The newest such question. */
@@ -29,6 +31,13 @@ interface Claimant {
   unfounded: number;
   ignoredUntilMs: number;
   barred: boolean;
+}
+
+export interface OutOfReach {
+  /** The highest block that any of them claims. */
+  readonly height: number;
+  /** The lowest block above which any of them keeps all. */
+  readonly base: number;
 }
 
 const GOOD_STANDING: Standing = { unfounded: 0, ignoredUntilMs: Number.NEGATIVE_INFINITY };
@@ -46,6 +55,7 @@ export class Claims {
     this.#peers.set(peer, {
       ...standing,
       height: bounded(height),
+      base: 0,
       askedMs: null,
       requestId: 0,
       barred: false,
@@ -101,6 +111,12 @@ export class Claims {
     return this.#peers.get(peer)?.height ?? 0;
   }
 
+  /** The peer says that up to `base` it keeps no blocks any more. That costs it nothing, and us only this one source. */
+  keepsAbove(peer: Address, base: number): void {
+    const claimant = this.#peers.get(peer);
+    if (claimant !== undefined) claimant.base = bounded(base);
+  }
+
   /** The peer claimed to have blocks and did not give them. */
   unfounded(peer: Address, nowMs: number): void {
     const claimant = this.#peers.get(peer);
@@ -122,19 +138,32 @@ export class Claims {
   /** The peers worth asking for the block after `head`. */
   sources(head: number, nowMs: number): Source[] {
     const sources: Source[] = [];
-    for (const [address, { height, barred, ignoredUntilMs }] of this.#peers) {
-      if (height > head && !barred && ignoredUntilMs <= nowMs) sources.push({ address, height });
+    for (const [address, { height, base, barred, ignoredUntilMs }] of this.#peers) {
+      if (height > head && base <= head && !barred && ignoredUntilMs <= nowMs)
+        sources.push({ address, height });
     }
     return sources;
   }
 
-  /** The highest block that a peer in good standing claims; 0 if there is none. */
-  best(nowMs: number): number {
+  /** The highest block that a peer in good standing claims which has the block after `head`; 0 if there is none. */
+  best(head: number, nowMs: number): number {
     let best = 0;
-    for (const { height, barred, ignoredUntilMs } of this.#peers.values()) {
-      if (height > best && !barred && ignoredUntilMs <= nowMs) best = height;
+    for (const { height, base, barred, ignoredUntilMs } of this.#peers.values()) {
+      if (height > best && base <= head && !barred && ignoredUntilMs <= nowMs) best = height;
     }
     return best;
+  }
+
+  /** Of the peers that say they have gone on but keep the block after `head` no more: up to where, and above which block. */
+  outOfReach(head: number): OutOfReach | null {
+    let height = 0;
+    let lowest = Number.POSITIVE_INFINITY;
+    for (const { height: claimed, base, barred } of this.#peers.values()) {
+      if (barred || base <= head || claimed <= base) continue;
+      height = Math.max(height, claimed);
+      lowest = Math.min(lowest, base);
+    }
+    return height === 0 ? null : { height, base: lowest };
   }
 
   /** How many peers were asked for their height and may still answer: after `WAIT_MS` nobody waits for a peer. */

@@ -66,12 +66,15 @@ export interface ServedAnswer {
 
 export class BlockServer {
   readonly #blockAt: (number: number) => ServedBlock | undefined;
+  readonly #base: () => number;
   /** Whose turn it is comes first. */
   readonly #customers = new Map<Address, Customer>();
   readonly #shared = new Allowance(SHARED_BURST_BYTES, SHARED_REFILL_BYTES_PER_MS, 0);
 
-  constructor(blockAt: (number: number) => ServedBlock | undefined) {
+  /** @param base up to where blocks above genesis are not kept; 0 if all are */
+  constructor(blockAt: (number: number) => ServedBlock | undefined, base: () => number) {
     this.#blockAt = blockAt;
+    this.#base = base;
   }
 
   /** Queues a request; false if the peer has too many waiting and it was dropped. */
@@ -94,10 +97,13 @@ export class BlockServer {
       if (this.#shared.isUsedUp(nowMs)) break;
       if (customer.waiting.length === 0 || customer.allowance.isUsedUp(nowMs)) continue;
       const request = customer.waiting.shift() as MessageOf<'RBL'>;
-      const { blocks, sizeBytes } = this.#collect(request.start_from_block, request.count);
+      const { start_from_block: from, request_id } = request;
+      const { blocks, sizeBytes } = this.#collect(from, request.count);
       customer.allowance.take(sizeBytes);
       this.#shared.take(sizeBytes);
-      answers.push({ peer, message: { type: 'ABL', request_id: request.request_id, blocks } });
+      const base = this.#base();
+      const lacks = base > 0 && base >= from + blocks.length ? { base } : {};
+      answers.push({ peer, message: { type: 'ABL', request_id, blocks, ...lacks } });
       this.#customers.delete(peer);
       this.#customers.set(peer, customer);
     }

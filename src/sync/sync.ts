@@ -16,7 +16,7 @@ import type { Address, Hash } from '../protocol/bytes.js';
 import { ProtocolError } from '../protocol/errors.js';
 import type { Message, MessageOf } from '../protocol/messages.js';
 import { numberOfBlock } from './block-number.js';
-import { Claims } from './claims.js';
+import { Claims, type OutOfReach } from './claims.js';
 import { Download } from './download.js';
 import type { HeldBlock } from './held-blocks.js';
 import {
@@ -43,6 +43,9 @@ export const POLL_MS = 10_000;
 /** A block that is sent to us unasked is kept if it is at most this far beyond the head. */
 export const MAX_OFFER_AHEAD = 8;
 const LOG_EVERY_MS = 3_000;
+/** That no peer keeps our next block any more is said when it has been so this long, and then now and again. */
+const OUT_OF_REACH_MS = WAIT_MS;
+const TELL_OUT_OF_REACH_EVERY_MS = 60_000;
 
 export type SyncOffence = 'bad-block' | 'bad-answer' | 'slow';
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
@@ -60,6 +63,8 @@ export interface SyncDependencies {
    */
   apply(block: Uint8Array, certificate: Uint8Array): Promise<ProtocolError | null | undefined>;
   blockBytes(number: number): ServedBlock | undefined;
+  /** Up to where blocks above genesis are not kept any more; 0 if all are. */
+  base(): number;
   send(peer: Address, message: Message): void;
   /** `bad-block` and `bad-answer` are proven; `slow` is not. Sync itself hears a proven offender no more. */
   offend(peer: Address, offence: SyncOffence, detail: string): void;
@@ -98,11 +103,15 @@ export class Sync {
   #probing = false;
   /** The last fetched block that was applied, and how many were so in a row without anything else moving the head. */
   #run = { last: 0, length: 0 };
+  #tellOutOfReachAtMs: number | null = null;
 
   constructor(clock: Clock, dependencies: SyncDependencies) {
     this.#clock = clock;
     this.#dependencies = dependencies;
-    this.#server = new BlockServer((number) => dependencies.blockBytes(number));
+    this.#server = new BlockServer(
+      (number) => dependencies.blockBytes(number),
+      () => dependencies.base(),
+    );
     [this.#life] = beginLife();
     this.#phase = phaseOf(this.#life);
   }
@@ -116,9 +125,15 @@ export class Sync {
     return this.#life.context.failure;
   }
 
-  /** The highest block that a peer in good standing says it has; never less than our head. */
+  /** The highest block that a peer in good standing says it has, as far as we can get there; never less than our head. */
   get bestKnownHeight(): number {
-    return Math.max(this.#head, this.#claims.best(this.#now()), this.#download.reach);
+    const head = this.#head;
+    return Math.max(head, this.#claims.best(head, this.#now()), this.#download.reach);
+  }
+
+  /** If our next block is kept by no peer any more, what they say they have; null otherwise. */
+  get outOfReach(): OutOfReach | null {
+    return this.#alive && this.bestKnownHeight === this.#head ? this.#claims.outOfReach(this.#head) : null;
   }
 
   /** How the download goes; null while there is none. */
@@ -251,6 +266,7 @@ export class Sync {
     this.#logProgress();
   }
 
+    this.#tellOutOfReach(nowMs);
   #step(event: LifeEvent): void {
     const [life, effects] = stepLife(this.#life, event);
     this.#life = life;
@@ -288,7 +304,7 @@ export class Sync {
     do {
       before = this.#phase;
       if (!heedsAssessment(before)) break;
-      const best = Math.max(head, this.#claims.best(nowMs), this.#download.reach);
+      const best = Math.max(head, this.#claims.best(head, nowMs), this.#download.reach);
       this.#step({ type: 'assessed', head, best, unanswered: this.#claims.unanswered(nowMs) });
     } while (this.#phase !== before);
     if (before === 'ready') this.#considerProbe(head, nowMs);
@@ -297,7 +313,7 @@ export class Sync {
   }
 
   #considerProbe(head: number, nowMs: number): void {
-    const height = this.#claims.best(nowMs);
+    const height = this.#claims.best(head, nowMs);
     if (height <= head) {
       this.#grace = undefined;
       this.#probing = false;
@@ -395,6 +411,8 @@ export class Sync {
     if (answer.kind === 'offence') this.#bar(peer, 'bad-answer', answer.detail);
     else if (answer.short) {
       this.#claims.tells(peer, answer.last);
+    else if (message.base !== undefined && message.base > answer.last)
+      this.#claims.keepsAbove(peer, message.base);
       this.#claims.unfounded(peer, nowMs);
     }
     this.#assess();
@@ -442,4 +460,28 @@ export class Sync {
     this.#logAtMs = this.#now() + LOG_EVERY_MS;
     this.#dependencies.log('info', { ...progress }, 'syncing');
   }
+}
+  #tellOutOfReach(nowMs: number): void {
+    const { outOfReach } = this;
+    if (outOfReach === null) {
+      this.#tellOutOfReachAtMs = null;
+      return;
+    }
+    this.#tellOutOfReachAtMs ??= nowMs + OUT_OF_REACH_MS;
+    if (nowMs < this.#tellOutOfReachAtMs) return;
+    this.#tellOutOfReachAtMs = nowMs + TELL_OUT_OF_REACH_EVERY_MS;
+    this.#dependencies.log(
+      'warn',
+      { head: this.#head, ...outOfReach },
+      outOfReachText(this.#head, outOfReach),
+    );
+  }
+
+
+/** For people. */
+export function outOfReachText(head: number, { base }: OutOfReach): string {
+  return (
+    `no peer keeps block ${head + 1} any more, those that have gone on only the blocks above ${base}: this node needs a ` +
+    'peer that keeps everything, or a snapshot'
+  );
 }

@@ -2,6 +2,7 @@
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Hash, isHash } from '../../protocol/bytes.js';
+import { ProtocolError } from '../../protocol/errors.js';
 import { ApiError } from '../errors.js';
 import type { Route, RouteContext } from '../route.js';
 import { answers, params, queries } from '../schemas.js';
@@ -11,6 +12,7 @@ type Reference = number | Hash | 'latest';
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 const COMMA = Buffer.from(',');
+const PRUNED = 'PRUNED' as const;
 
 export function blockRoutes(context: RouteContext): Route[] {
   const { face, limits } = context;
@@ -94,13 +96,23 @@ async function page({ limits, blockTexts }: RouteContext, from: number, limit: n
   const items: Buffer[] = [];
   let bytes = 0;
   let next = from;
+  // Genesis is kept, and what follows it may not be: then the page that begins there says so.
+  const at = async (number: number) => {
+    try {
+      return await blockTexts.get(number);
+    } catch (error) {
+      if (number > from && error instanceof ProtocolError && error.code === PRUNED) return PRUNED;
+      throw error;
+    }
+  };
   for (; items.length < limit && bytes < limits.pageBytes; next++) {
-    const block = await blockTexts.get(next);
+    const block = await at(next);
     if (block === undefined) return pageOf(items, null);
+    if (block === PRUNED) break;
     items.push(block.json);
     bytes += block.json.length;
   }
-  const more = (await blockTexts.get(next)) !== undefined;
+  const more = (await at(next)) !== undefined;
   return pageOf(items, more ? next : null);
 }
 

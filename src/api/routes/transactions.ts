@@ -30,7 +30,7 @@ export function transactionRoutes(context: RouteContext): Route[] {
         const known =
           waitMs === 0 ? await face.transaction(id) : await waitFor(context, id, waitMs, reply.raw);
         if (known?.status.state === 'final') reply.header('cache-control', FOR_EVER);
-        return transactionView(known ?? notFound(id));
+        return transactionView(known ?? notFound(context, id));
       },
     },
     {
@@ -45,7 +45,7 @@ export function transactionRoutes(context: RouteContext): Route[] {
       handler: async (request) => {
         const { id } = request.params as { id: Hash };
         const { block_number } = request.body as { block_number: number };
-        const known = (await face.transaction(id)) ?? notFound(id);
+        const known = (await face.transaction(id)) ?? (await notFoundIn(context, id, block_number));
         if (known.status.state !== 'final' || known.status.blockNumber !== block_number)
           throw new ApiError('NOT_FOUND', `transaction ${id} is not in block ${block_number}`);
         return transactionView(known);
@@ -122,6 +122,14 @@ async function waitFor(
   }
 }
 
-function notFound(id: Hash): never {
-  throw new ApiError('NOT_FOUND', `no transaction ${id} is known here`);
+function notFound({ face }: RouteContext, id: Hash): never {
+  const { base } = face.status();
+  const kept = base === 0 ? '' : `, and those of blocks up to ${base} are not kept any more`;
+  throw new ApiError('NOT_FOUND', `no transaction ${id} is known here${kept}`);
+}
+
+/** @throws ProtocolError PRUNED if the block is one whose transactions are not kept any more, or else ApiError */
+async function notFoundIn(context: RouteContext, id: Hash, blockNumber: number): Promise<never> {
+  await context.face.block(blockNumber);
+  return notFound(context, id);
 }

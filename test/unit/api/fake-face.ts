@@ -98,6 +98,8 @@ export class FakeFace implements NodeFace {
   refusal: ProtocolError | undefined;
   failure: Error | undefined;
   blocksRead = 0;
+  /** Blocks above genesis up to this one are not kept. */
+  base = 0;
 
   status(): NodeStatus {
     if (this.failure !== undefined) throw this.failure;
@@ -112,6 +114,7 @@ export class FakeFace implements NodeFace {
       phase: 'ready',
       head: { number: block.header.number, id: block.id, timeMs: block.header.time },
       bestKnownHeight: this.height,
+      base: this.base,
       consensus: {
         height: this.height + 1,
         round: 0,
@@ -175,10 +178,13 @@ export class FakeFace implements NodeFace {
     const found = FINAL_BLOCKS.find(
       ({ block }) => block.header.number === reference || block.id === reference,
     );
-    return found && found.block.header.number <= this.height ? found : undefined;
+    if (found === undefined || found.block.header.number > this.height) return undefined;
+    this.#assertKept(found.block.header.number);
+    return found;
   }
 
   async touchedAccounts(number: number) {
+    this.#assertKept(number);
     return [...(ACCOUNTS[number - 1] ?? [])];
   }
 
@@ -267,8 +273,12 @@ export class FakeFace implements NodeFace {
   }
 
   /** Newest first. */
+  #assertKept(number: number): void {
+    if (number > 1 && number <= this.base) throw new ProtocolError('PRUNED', 'not kept');
+  }
+
   #finalTransactions(): KnownTransaction[] {
-    const blocks: readonly Block[] = FINAL_BLOCKS.slice(0, this.height).map(({ block }) => block);
+    const blocks: readonly Block[] = FINAL_BLOCKS.slice(this.base, this.height).map(({ block }) => block);
     return blocks
       .flatMap(({ header, transactions }) =>
         transactions.map((transaction, index): KnownTransaction => {

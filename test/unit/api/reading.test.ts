@@ -42,6 +42,57 @@ const READS: readonly (readonly [url: string, schema: Schema])[] = [
   ['/pool', answers.pool],
 ];
 
+describe('of a chain that keeps only its newest blocks', () => {
+  async function pruned() {
+    const api = testApi();
+    api.face.base = 3;
+    return api;
+  }
+
+  it('blocks that are gone are refused as such, by number, by id, and in every form', async () => {
+    const { get } = await pruned();
+    for (const url of [
+      '/blk/2',
+      '/blk/3',
+      `/blk/${finalBlock(3).block.id}`,
+      '/blk/3?form=wire',
+      '/blk/3?state=all',
+    ])
+      refusalOf(await get(url), 410, 'PRUNED');
+    answerOf(await get('/blk/1'), 200, answers.block);
+    answerOf(await get('/blk/4'), 200, answers.block);
+    refusalOf(await get('/blk/5'), 404, 'NOT_FOUND');
+  });
+
+  it('pages end where blocks are gone', async () => {
+    const { get } = await pruned();
+    for (const limit of [1, 100])
+      expect(answerOf(await get(`/blk?from=1&limit=${limit}`), 200, answers.blocks)).toMatchObject({
+        items: [{ number: 1 }],
+        next: 2,
+      });
+    refusalOf(await get('/blk?from=2'), 410, 'PRUNED');
+    expect(answerOf(await get('/blk?from=4'), 200, answers.blocks)).toMatchObject({ next: null });
+  });
+
+  it('an unknown transaction may be one that is gone, and is if its block is named', async () => {
+    const { get, post } = await pruned();
+    const id = finalBlock(2).block.transactions[0]?.id;
+    const { detail } = refusalOf(await get(`/txn/${id}`), 404, 'NOT_FOUND');
+    expect(detail).toBe(
+      `no transaction ${id} is known here, and those of blocks up to 3 are not kept any more`,
+    );
+    refusalOf(await post(`/txn/${id}`, { block_number: 2 }), 410, 'PRUNED');
+    refusalOf(await post(`/txn/${id}`, { block_number: 4 }), 404, 'NOT_FOUND');
+    answerOf(await get(`/txn/${firstOf4}`), 200, answers.transaction);
+  });
+
+  it('the status says from where on blocks are kept', async () => {
+    const { get } = await pruned();
+    expect(answerOf(await get('/status'), 200, answers.status)).toMatchObject({ base: 3 });
+  });
+});
+
 describe('what can be read', () => {
   for (const [url, schema] of READS) {
     it(`GET ${url}: at / and under the node's address, with and without a trailing slash`, async () => {

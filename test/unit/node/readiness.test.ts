@@ -6,6 +6,7 @@ const WELL: ReadinessFacts = {
   phase: 'ready',
   head: 100,
   credibleHeight: 101,
+  outOfReach: null,
   maxBehind: 5,
   timeoutProposeMs: 1_000,
   quorumLostMs: 0,
@@ -21,6 +22,7 @@ describe('readiness', () => {
   it.each<[string, Partial<ReadinessFacts>, RegExp]>([
     ['syncing', { phase: 'downloading' }, /still downloading/],
     ['too far behind', { credibleHeight: 106 }, /6 blocks behind/],
+    ['not able to get there', { credibleHeight: 103, outOfReach: 'no peer keeps it' }, /^no peer keeps it$/],
     ['without a quorum for three timeouts', { quorumLostMs: 3_001 }, /no quorum .* 3 s/],
     ['standing still for three timeouts', { stalledMs: 4_000 }, /no block became final for 4 s/],
     ['ahead of the peers', { peerClockOffsetsMs: [-6_000, -7_000, 10] }, /clock is 6 s ahead of/],
@@ -36,6 +38,10 @@ describe('readiness', () => {
     ['short of three timeouts without a quorum', { quorumLostMs: 3_000, stalledMs: 3_000 }],
     ['a basic node, which need not know the authorities', { quorumLostMs: null }],
     ['one peer whose clock is off', { peerClockOffsetsMs: [60_000, 0, 10] }],
+    [
+      'a claim of what nobody keeps, which nobody else makes',
+      { credibleHeight: 100, outOfReach: 'it is kept by none' },
+    ],
     ['no peers', { peerClockOffsetsMs: [] }],
   ])('is ready with %s', (_, facts) => {
     expect(assessReadiness({ ...WELL, ...facts }).ready).toBe(true);

@@ -88,7 +88,10 @@ const messages: { [T in MessageType]: fc.Arbitrary<object> } = {
   RBH: fc.record({ ...asked, block_number: integer }),
   BLH: fc.record({ ...asked, block_number: integer, block_id: hash }),
   RBL: fc.record({ ...asked, start_from_block: integer, count: integer }),
-  ABL: fc.record({ ...asked, blocks: fc.array(fc.tuple(bytes, nil(bytes))) }),
+  ABL: fc.record(
+    { ...asked, base: integer, blocks: fc.array(fc.tuple(bytes, nil(bytes))) },
+    { requiredKeys: ['request_id', 'blocks'] },
+  ),
   TXN: fc.record({ txns: fc.array(bytes, { maxLength: 40 }) }),
   BLK: fc.record({ block: bytes, certificate: bytes }),
   PRP: fc.record({ proposal: bytes }),

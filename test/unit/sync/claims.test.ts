@@ -12,13 +12,28 @@ function claimsOf(...heights: number[]): Claims {
 
 test('knows who has more than the head', () => {
   const claims = claimsOf(5, 9, 7);
-  expect(claims.best(0)).toBe(9);
+  expect(claims.best(0, 0)).toBe(9);
   expect(claims.sources(6, 0).map(({ address }) => address)).toEqual(['p1', 'p2']);
   claims.tells('p1', 3);
   claims.implies('p1', 2);
-  expect(claims.best(0)).toBe(7);
+  expect(claims.best(0, 0)).toBe(7);
   claims.remove('p2');
-  expect(claims.best(0)).toBe(5);
+  expect(claims.best(0, 0)).toBe(5);
+});
+
+test('asks nobody for what it says it keeps no more, until the head is there', () => {
+  const claims = claimsOf(100, 90, 80);
+  claims.keepsAbove('p0', 60);
+  claims.keepsAbove('p1', 50);
+  expect(claims.sources(49, 0).map(({ address }) => address)).toEqual(['p2']);
+  expect(claims.best(49, 0)).toBe(80);
+  expect(claims.outOfReach(49)).toEqual({ height: 100, base: 50 });
+  expect(claims.sources(50, 0).map(({ address }) => address)).toEqual(['p1', 'p2']);
+  expect(claims.best(60, 0)).toBe(100);
+  expect(claims.outOfReach(60)).toBeNull();
+  claims.keepsAbove('p2', 2 ** 52);
+  claims.keepsAbove('nobody', 5);
+  expect(claims.outOfReach(60)).toBeNull();
 });
 
 test('waits for answers, but for no peer longer than 2 s, however often it is asked', () => {
@@ -38,17 +53,17 @@ test('waits for answers, but for no peer longer than 2 s, however often it is as
 test('ignores an unfounded claim for a while, longer each time, and forgives step by step', () => {
   const claims = claimsOf(100);
   claims.unfounded('p0', 0);
-  expect(claims.best(FIRST_BACKOFF_MS - 1)).toBe(0);
+  expect(claims.best(0, FIRST_BACKOFF_MS - 1)).toBe(0);
   expect(claims.sources(1, FIRST_BACKOFF_MS - 1)).toEqual([]);
-  expect(claims.best(FIRST_BACKOFF_MS)).toBe(100);
+  expect(claims.best(0, FIRST_BACKOFF_MS)).toBe(100);
   claims.unfounded('p0', 0);
-  expect(claims.best(2 * FIRST_BACKOFF_MS - 1)).toBe(0);
+  expect(claims.best(0, 2 * FIRST_BACKOFF_MS - 1)).toBe(0);
   claims.founded('p0', 2);
-  expect(claims.best(0)).toBe(100);
+  expect(claims.best(0, 0)).toBe(100);
   claims.unfounded('p0', 0);
-  expect(claims.best(2 * FIRST_BACKOFF_MS - 1)).toBe(0);
+  expect(claims.best(0, 2 * FIRST_BACKOFF_MS - 1)).toBe(0);
   for (let i = 0; i < 50; i++) claims.unfounded('p0', 0);
-  expect(claims.best(MAX_BACKOFF_MS)).toBe(100);
+  expect(claims.best(0, MAX_BACKOFF_MS)).toBe(100);
 });
 
 test('remembers the standing of peers that left, of a bounded number', () => {
@@ -56,7 +71,7 @@ test('remembers the standing of peers that left, of a bounded number', () => {
   claims.unfounded('p0', 0);
   claims.remove('p0');
   claims.add('p0', 100);
-  expect(claims.best(0)).toBe(0);
+  expect(claims.best(0, 0)).toBe(0);
   claims.remove('p0');
   for (let i = 0; i < MAX_REMEMBERED; i++) {
     claims.add(`q${i}`, 1);
@@ -64,7 +79,7 @@ test('remembers the standing of peers that left, of a bounded number', () => {
     claims.remove(`q${i}`);
   }
   claims.add('p0', 100);
-  expect(claims.best(0)).toBe(100);
+  expect(claims.best(0, 0)).toBe(100);
 });
 
 test('hears nothing from strangers and barred peers, until they connect anew', () => {
@@ -74,7 +89,7 @@ test('hears nothing from strangers and barred peers, until they connect anew', (
   claims.ask(0);
   claims.bar('p0');
   expect(claims.hears('p0')).toBe(false);
-  expect(claims.best(0)).toBe(0);
+  expect(claims.best(0, 0)).toBe(0);
   expect(claims.unanswered(0)).toBe(0);
   claims.remove('p0');
   claims.add('p0', 100);

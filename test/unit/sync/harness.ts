@@ -95,6 +95,8 @@ export function addressOf(index: number): Address {
 /** How a peer behaves; by default it is honest, quick and has blocks up to `height`. */
 export interface PeerOptions {
   height: number;
+  /** Keeps only the blocks above this one. */
+  base?: number;
   /** What it says its height is, if that is a lie. */
   claims?: number;
   latencyMs?: number;
@@ -120,11 +122,13 @@ export class FakePeer {
   constructor(address: Address, options: PeerOptions) {
     this.address = address;
     this.options = options;
-    this.#server = new BlockServer((number) => {
-      if (number > this.options.height) return undefined;
-      const bad = this.options.forges === number;
+    const blockAt = (number: number) => {
+      const { height, base = 0, forges } = this.options;
+      if (number > height || number <= base) return undefined;
+      const bad = forges === number;
       return { block: blockOf(number, { bad, sizeBytes: options.blockBytes }), certificate: CERTIFICATE };
-    });
+    };
+    this.#server = new BlockServer(blockAt, () => this.options.base ?? 0);
   }
 
   get claimed(): number {
@@ -157,6 +161,7 @@ export class World {
   readonly offences: { peer: Address; offence: string; detail: string }[] = [];
   /** The numbers handed to `apply`, in order. */
   readonly applied: number[] = [];
+  readonly warnings: string[] = [];
   readonly sent: { to: Address; message: Message }[] = [];
   readonly sync: Sync;
   head: number;
@@ -185,13 +190,16 @@ export class World {
         number <= this.head
           ? { block: blockOf(number), certificate: number === 1 ? null : CERTIFICATE }
           : undefined,
+      base: () => 0,
       send: (to, message) => this.#deliver(to, message),
       offend: (peer, offence, detail) => this.offences.push({ peer, offence, detail }),
       phaseChanged: (phase) => {
         this.phases.push(phase);
         this.onPhase(phase);
       },
-      log: () => {},
+      log: (level, _fields, text) => {
+        if (level === 'warn') this.warnings.push(text);
+      },
     };
     this.sync = new Sync(this.clock, dependencies);
   }

@@ -12,11 +12,13 @@ import {
   SHARED_REFILL_BYTES_PER_MS,
 } from '../../../src/sync/serve.js';
 
-function serverOf(height: number, sizeBytes: number): BlockServer {
-  return new BlockServer((number) =>
-    number < 1 || number > height
-      ? undefined
-      : { block: new Uint8Array(sizeBytes), certificate: number === 1 ? null : new Uint8Array(700) },
+function serverOf(height: number, sizeBytes: number, base = 0): BlockServer {
+  return new BlockServer(
+    (number) =>
+      number < 1 || number > height || (number > 1 && number <= base)
+        ? undefined
+        : { block: new Uint8Array(sizeBytes), certificate: number === 1 ? null : new Uint8Array(700) },
+    () => base,
   );
 }
 
@@ -44,6 +46,17 @@ describe('an answer', () => {
     [2 ** 52, 2 ** 52],
   ])('is empty for what there is not: from %i, %i blocks', (from, count) => {
     expect(answersOf(serverOf(10, 100), ask(from, count))[0]?.blocks).toEqual([]);
+  });
+
+  test.each([
+    ['no longer kept', 10, 10, { blocks: 0, base: 30 }],
+    ['no longer kept, as the last of them', 30, 10, { blocks: 0, base: 30 }],
+    ['kept', 31, 10, { blocks: 10 }],
+    ['not there yet', 41, 10, { blocks: 0 }],
+    ['genesis and what is no longer kept', 1, 10, { blocks: 1, base: 30 }],
+  ])('says up to where nothing is kept, to one who asks for what is %s', (_, from, count, expected) => {
+    const [answer] = answersOf(serverOf(40, 100, 30), ask(from, count));
+    expect({ ...answer, blocks: answer?.blocks.length }).toEqual({ type: 'ABL', request_id: 1, ...expected });
   });
 
   test.each([1, 300, 40_000, 700_000, 1_999_000])(

@@ -235,6 +235,67 @@ describe('peers that are of no help', () => {
   });
 });
 
+describe('peers that keep only their newest blocks', () => {
+  test('give way to one that keeps all, and give what they keep, blamed for nothing', async () => {
+    const world = new World(1);
+    world.applyMs = 5;
+    const pruned = [0, 1, 2].map(() => world.connect({ height: 900, base: 600 }));
+    world.connect({ height: 900 });
+    await world.boot(15_000);
+    expect(world.head).toBe(900);
+    expect(world.sync.phase).toBe('ready');
+    expect(world.offences).toEqual([]);
+    expect(world.warnings).toEqual([]);
+    // Once each, or in the two requests that were sent at once; then not before they can answer.
+    for (const { asked } of pruned)
+      expect(asked.filter((request) => request.start_from_block <= 600).length).toBeLessThanOrEqual(2);
+  });
+
+  test('alone leave a new node where it is: it says so, now and again, and asks in vain no more', async () => {
+    const world = new World(1);
+    const peers = [0, 1].map((i) => world.connect({ height: 900, base: 600 + i }));
+    await world.boot(10_000);
+    expect(world.head).toBe(1);
+    expect(world.sync.phase).toBe('ready');
+    expect(world.sync.bestKnownHeight).toBe(1);
+    expect(world.sync.outOfReach).toEqual({ height: 900, base: 600 });
+    expect(world.warnings).toEqual([
+      'no peer keeps block 2 any more, those that have gone on only the blocks above 600: this node needs a peer that ' +
+        'keeps everything, or a snapshot',
+    ]);
+    await world.clock.run(120_000);
+    expect(world.warnings).toHaveLength(3);
+    for (const { asked } of peers) expect(asked.length).toBeLessThanOrEqual(2);
+    expect(world.offences).toEqual([]);
+
+    world.connect({ height: 900 });
+    await world.clock.run(10_000);
+    expect(world.head).toBe(900);
+    expect(world.sync.outOfReach).toBeNull();
+    expect(world.warnings).toHaveLength(3);
+  });
+
+  test('are asked again when the head has come to where they begin', async () => {
+    const world = new World(1);
+    const pruned = world.connect({ height: 900, base: 600 });
+    const leaver = world.connect({ height: 601 });
+    await world.boot(2_000);
+    world.disconnect(leaver);
+    await world.clock.run(5_000);
+    expect(world.head).toBe(900);
+    expect(pruned.asked.at(-1)?.start_from_block).toBeGreaterThan(600);
+  });
+
+  test('that lie about it keep nobody out of ready', async () => {
+    const world = new World(50);
+    world.connect({ height: 50 });
+    world.connect({ height: 0, base: 1_000_000, claims: 2_000_000 });
+    await world.boot(3_000);
+    expect(world.sync.phase).toBe('ready');
+    expect(world.sync.bestKnownHeight).toBe(50);
+  });
+});
+
 describe('peers that do wrong', () => {
   test('a bad block from one of several: dropped, blamed, fetched elsewhere', async () => {
     const world = new World(1);
