@@ -28,11 +28,11 @@ import type { NodeOptions, NodePorts } from './node-options.js';
 import { type Opened, openStores } from './open-stores.js';
 import { Pruning } from './pruning.js';
 import { Reader } from './reader.js';
+import { credibleHeight } from './readiness.js';
 import { SignatureCache } from './signature-cache.js';
 import { findOwnMark, SigningPermission } from './signing-permission.js';
 import { TransactionGossip } from './transaction-gossip.js';
 import { TransactionIntake } from './transaction-intake.js';
-import { credibleHeight } from './readiness.js';
 import { TreeCheckpoint } from './tree-checkpoint.js';
 
 const EXPIRE_EVERY_MS = 10_000;
@@ -155,6 +155,7 @@ export class Node {
     return this.#sync.progress();
   }
 
+  /** The highest block that a peer in good standing says it has; never less than our head. */
   get bestKnownHeight(): number {
     return Math.max(this.#sync.bestKnownHeight, this.#sync.outOfReach?.height ?? 0);
   }
@@ -176,7 +177,6 @@ export class Node {
 
   get authorities(): AuthoritySet {
     return this.#authorities;
-  /** The highest block that a peer in good standing says it has; never less than our head. */
   }
 
   get peers(): ReadonlyMap<Address, Peer> {
@@ -297,6 +297,7 @@ export class Node {
       hasRoom: (sizeBytes) => this.chain.hasRoom(sizeBytes),
       apply: (block, certificate) => this.chain.applyCertified(block, certificate),
       blockBytes: (number) => this.#store.blockBytes(number),
+      base: () => this.#store.base.number,
       send: (peer, message) => this.#send(peer, message),
       offend: (peer, offence, detail) => this.#offend(peer, SYNC_OFFENCES[offence], detail),
       phaseChanged: (phase) => this.#phaseChanged(phase),
@@ -323,7 +324,6 @@ export class Node {
       },
       {
         peerUp: (peer) => this.#peerUp(peer),
-      base: () => this.#store.base.number,
         peerDown: (peer) => {
           this.#sync.peerDown(peer.address);
           this.#presence.changed();

@@ -232,8 +232,8 @@ const BODIES = {
    */
   ABL: map({
     request_id: integer,
-    blocks: list(tuple<[Uint8Array, Uint8Array | null]>(bytes(), nullable(bytes())), MAX_BLOCKS),
     base: optional(integer),
+    blocks: list(tuple<[Uint8Array, Uint8Array | null]>(bytes(), nullable(bytes())), MAX_BLOCKS),
   }),
   TXN: map({ txns: list(bytes(), MAX_SIGNED) }),
   /** A block that is final. */

@@ -101,9 +101,9 @@ export class Sync {
   #grace: { readonly height: number; readonly untilMs: number } | undefined;
   /** In the ready phase: whether a claim outlived its grace, so that its blocks are asked for. */
   #probing = false;
+  #tellOutOfReachAtMs: number | null = null;
   /** The last fetched block that was applied, and how many were so in a row without anything else moving the head. */
   #run = { last: 0, length: 0 };
-  #tellOutOfReachAtMs: number | null = null;
 
   constructor(clock: Clock, dependencies: SyncDependencies) {
     this.#clock = clock;
@@ -264,9 +264,9 @@ export class Sync {
     this.#serve();
     this.#assess();
     this.#logProgress();
+    this.#tellOutOfReach(nowMs);
   }
 
-    this.#tellOutOfReach(nowMs);
   #step(event: LifeEvent): void {
     const [life, effects] = stepLife(this.#life, event);
     this.#life = life;
@@ -409,10 +409,10 @@ export class Sync {
     const answer = this.#download.answer(peer, message.request_id, message.blocks, nowMs);
     if (answer.kind === 'stale') return;
     if (answer.kind === 'offence') this.#bar(peer, 'bad-answer', answer.detail);
-    else if (answer.short) {
-      this.#claims.tells(peer, answer.last);
     else if (message.base !== undefined && message.base > answer.last)
       this.#claims.keepsAbove(peer, message.base);
+    else if (answer.short) {
+      this.#claims.tells(peer, answer.last);
       this.#claims.unfounded(peer, nowMs);
     }
     this.#assess();
@@ -454,13 +454,6 @@ export class Sync {
     for (const { peer, message } of this.#server.due(this.#now())) this.#dependencies.send(peer, message);
   }
 
-  #logProgress(): void {
-    const progress = this.progress();
-    if (progress === null || this.#now() < this.#logAtMs) return;
-    this.#logAtMs = this.#now() + LOG_EVERY_MS;
-    this.#dependencies.log('info', { ...progress }, 'syncing');
-  }
-}
   #tellOutOfReach(nowMs: number): void {
     const { outOfReach } = this;
     if (outOfReach === null) {
@@ -477,6 +470,13 @@ export class Sync {
     );
   }
 
+  #logProgress(): void {
+    const progress = this.progress();
+    if (progress === null || this.#now() < this.#logAtMs) return;
+    this.#logAtMs = this.#now() + LOG_EVERY_MS;
+    this.#dependencies.log('info', { ...progress }, 'syncing');
+  }
+}
 
 /** For people. */
 export function outOfReachText(head: number, { base }: OutOfReach): string {
