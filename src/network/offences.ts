@@ -58,6 +58,12 @@ export const OFFENCES = {
     ban: false,
     why: 'a block, or certificate, that cannot be final',
   },
+  FALSE_SNAPSHOT: {
+    score: 100,
+    provable: false,
+    ban: false,
+    why: 'a header, or part of a state, that is not what it says',
+  },
   FALSE_GENESIS: { score: 100, provable: false, ban: false, why: 'a genesis block that is not what it says' },
   NO_ANSWER: {
     score: 10,

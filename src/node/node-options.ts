@@ -20,7 +20,7 @@ export interface NodePorts {
   readonly chain: Store;
   /** The signer's record: a store apart from the chain's (section 8). */
   readonly signerRecord: Store;
-  /** Where a copy of the state tree is kept; absent, it is built anew at each start. */
+  /** Where a copy of the state tree and snapshots are kept; absent, it is built anew at each start, and none are made. */
   readonly files?: Files;
 }
 
@@ -40,6 +40,8 @@ export interface NodeOptions {
   readonly acceptLostRecord: boolean;
   /** How many blocks are kept whole, with the states since (ChainStore.base); null or absent for all. */
   readonly prune?: number | null;
+  /** Blocks from one snapshot for others to the next; 0 or absent for none. */
+  readonly snapshotEvery?: number;
   readonly log: Log;
   /** Rejects when the disk is nearly full: asked before each block is written. */
   readonly checkDisk: () => Promise<void>;

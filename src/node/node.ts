@@ -13,12 +13,16 @@ import type { Peer } from '../network/peer.js';
 import type { Timer } from '../ports/clock.js';
 import type { AuthoritySet } from '../protocol/authorities.js';
 import type { Address, Hash } from '../protocol/bytes.js';
+import { ProtocolError } from '../protocol/errors.js';
 import type { GenesisConfig } from '../protocol/genesis.js';
-import type { Message } from '../protocol/messages.js';
+import type { Message, MessageOf } from '../protocol/messages.js';
+import type { StateTree } from '../protocol/state-tree.js';
 import type { ChainStore } from '../storage/chain-store.js';
 import { EvidenceStore } from '../storage/evidence.js';
 import { recordDamaged, type SignerRecordStore } from '../storage/signer-record.js';
+import type { StoredTree } from '../storage/tree-file.js';
 import type { SyncProgress } from '../sync/progress.js';
+import { SnapshotServer } from '../sync/snapshot-serve.js';
 import { outOfReachText, Sync, type SyncOffence } from '../sync/sync.js';
 import { AuthorityPresence } from './authority-presence.js';
 import { Chain, type Committed } from './chain.js';
@@ -31,6 +35,7 @@ import { Reader } from './reader.js';
 import { credibleHeight } from './readiness.js';
 import { SignatureCache } from './signature-cache.js';
 import { findOwnMark, SigningPermission } from './signing-permission.js';
+import { SnapshotMaker } from './snapshot-maker.js';
 import { TransactionGossip } from './transaction-gossip.js';
 import { TransactionIntake } from './transaction-intake.js';
 import { TreeCheckpoint } from './tree-checkpoint.js';
@@ -68,6 +73,8 @@ export class Node {
   readonly #evidence: EvidenceStore;
   readonly #checkpoint: TreeCheckpoint | null;
   readonly #pruning: Pruning | null;
+  readonly #snapshots: SnapshotMaker | null;
+  readonly #snapshotServer: SnapshotServer;
   readonly #listeners = new Set<(finality: BlockFinality) => void>();
   #expireTimer: Timer | null = null;
   #dialTimer: Timer | null = null;
@@ -101,6 +108,13 @@ export class Node {
     const { clock, worker } = ports;
     this.#pruning =
       prune === null ? null : new Pruning({ store, keep: prune, clock, log }, (error) => this.#fail(error));
+    this.#snapshots = this.#createSnapshots(opened.tree);
+    this.#snapshotServer = new SnapshotServer({
+      clock,
+      snapshot: (number) => this.#snapshots?.of(number),
+      send: (peer, message) => this.#send(peer, message),
+      fail: (error) => this.#fail(error),
+    });
     this.chain = new Chain(
       {
         rules: rulesOf(genesis, this.genesisId),
@@ -138,10 +152,11 @@ export class Node {
 
   /**
    * Opens the chain (or begins it with genesis), and rebuilds the state tree from it.
+   * @param taken the state tree, from one who has just made the chain's database
    * @throws StorageError for a chain that is damaged or of another genesis, or a signer's record that is damaged
    */
-  static async open(ports: NodePorts, options: NodeOptions): Promise<Node> {
-    const opened = await openStores(ports, options.genesisBlock);
+  static async open(ports: NodePorts, options: NodeOptions, taken: StoredTree | null = null): Promise<Node> {
+    const opened = await openStores(ports, options.genesisBlock, taken);
     if (opened.record.doubtful && options.role === 'validator' && !options.acceptLostRecord)
       throw recordDamaged('the end of its log is lost, and with it what was signed last');
     return new Node(ports, options, opened);
@@ -215,6 +230,7 @@ export class Node {
       );
     }
     this.#consensus.start();
+    await this.#snapshots?.open();
     const port = await this.#network.start();
     this.#sync.start();
     this.#awaitDials();
@@ -233,11 +249,13 @@ export class Node {
     this.#expireTimer?.cancel();
     this.#dialTimer?.cancel();
     this.#announceTimer?.cancel();
+    this.#snapshotServer.stop();
     const synced = this.#sync.stop();
     await this.#network.stop();
     await synced;
     await this.chain.settled();
     await this.#pruning?.close();
+    await this.#snapshots?.close();
     await this.#checkpoint?.close();
     this.#sync.stopped();
   }
@@ -258,7 +276,9 @@ export class Node {
     const ownIndex = this.#authorities.indexOf(address) ?? -1;
     const lookBack = (above: number) => findOwnMark(this.#store, above, address, ownIndex);
     const permission =
-      this.role === 'basic' ? null : new SigningPermission(record, lookBack, acceptLostRecord);
+      this.role === 'basic'
+        ? null
+        : new SigningPermission(record, lookBack, acceptLostRecord, this.#store.base.lowestHeader - 1);
     return new ConsensusService(
       {
         ...this.#ports,
@@ -291,6 +311,14 @@ export class Node {
     );
   }
 
+  #createSnapshots(tree: StateTree): SnapshotMaker | null {
+    const { files, clock } = this.#ports;
+    const { snapshotEvery: everyBlocks = 0, log } = this.#options;
+    return files === undefined
+      ? null
+      : new SnapshotMaker({ store: this.#store, tree, files, clock, log, everyBlocks });
+  }
+
   #createSync(): Sync {
     return new Sync(this.#ports.clock, {
       head: () => ({ number: this.chain.head.header.number, id: this.chain.head.id }),
@@ -298,6 +326,7 @@ export class Node {
       apply: (block, certificate) => this.chain.applyCertified(block, certificate),
       blockBytes: (number) => this.#store.blockBytes(number),
       base: () => this.#store.base.number,
+      snapshot: () => this.#snapshots?.newest,
       send: (peer, message) => this.#send(peer, message),
       offend: (peer, offence, detail) => this.#offend(peer, SYNC_OFFENCES[offence], detail),
       phaseChanged: (phase) => this.#phaseChanged(phase),
@@ -326,6 +355,7 @@ export class Node {
         peerUp: (peer) => this.#peerUp(peer),
         peerDown: (peer) => {
           this.#sync.peerDown(peer.address);
+          this.#snapshotServer.forget(peer.address);
           this.#presence.changed();
         },
         message: (peer, message) => this.#message(peer, message),
@@ -359,8 +389,23 @@ export class Node {
       case 'ABL':
       case 'BLK':
         return this.#sync.message(peer, message);
+      case 'RSN':
+      case 'RSP':
+        return this.#serveSnapshot(peer, message);
+      case 'ASN':
+      case 'ASP':
+        return this.#offend(peer, 'UNEXPECTED_MESSAGE', `${message.type} that was not asked for`);
       default:
         throw new Error(`the network handed on a ${message.type}`);
+    }
+  }
+
+  #serveSnapshot(peer: Address, message: MessageOf<'RSN' | 'RSP'>): void {
+    try {
+      this.#snapshotServer.request(peer, message);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.#offend(peer, offenceOf(error.code), error.message);
     }
   }
 
@@ -384,6 +429,7 @@ export class Node {
     this.#consensus.enterHeight();
     this.#sync.headMoved(this.chain.head.header.number);
     this.#checkpoint?.headMoved();
+    this.#snapshots?.headMoved();
     this.#pruning?.headMoved();
     this.#announceHead();
     for (const block of committed) this.#tellFinal(block, block.synced ? 0 : workedMs);
@@ -418,7 +464,8 @@ export class Node {
     this.#announceTimer = this.#ports.clock.after(ANNOUNCE_EVERY_MS, () => {
       this.#announceTimer = null;
       const { id, header } = this.chain.head;
-      this.#broadcast({ type: 'BLH', request_id: 0, block_number: header.number, block_id: id });
+      const snapshot = this.#snapshots?.newest;
+      this.#broadcast({ type: 'BLH', request_id: 0, block_number: header.number, block_id: id, snapshot });
     });
   }
 

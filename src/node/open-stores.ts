@@ -7,6 +7,7 @@ import type { SealedHeader } from '../protocol/sealed-header.js';
 import type { StateTree } from '../protocol/state-tree.js';
 import { ChainStore } from '../storage/chain-store.js';
 import { SignerRecordStore } from '../storage/signer-record.js';
+import type { StoredTree } from '../storage/tree-file.js';
 import type { NodePorts } from './node-options.js';
 import { openTree } from './tree-checkpoint.js';
 
@@ -28,20 +29,29 @@ export interface Opened extends OpenedChain {
  * Opens the chain, or begins it with genesis, and takes up the state tree, or builds it from the accounts.
  * @throws StorageError for a chain that is damaged or of another genesis, or a signer's record that is damaged
  */
-export async function openStores(ports: NodePorts, genesisBlock: Uint8Array): Promise<Opened> {
-  const opened = await openChain(ports.chain, genesisBlock, ports.files);
+export async function openStores(
+  ports: NodePorts,
+  genesisBlock: Uint8Array,
+  taken: StoredTree | null = null,
+): Promise<Opened> {
+  const opened = await openChain(ports.chain, genesisBlock, ports.files, taken);
   const record = SignerRecordStore.open(ports.signerRecord);
   await record.assertWhole();
   return { ...opened, record };
 }
 
 /** As `openStores`, for the chain's database alone. */
-export async function openChain(chain: Store, genesisBlock: Uint8Array, files?: Files): Promise<OpenedChain> {
+export async function openChain(
+  chain: Store,
+  genesisBlock: Uint8Array,
+  files?: Files,
+  taken: StoredTree | null = null,
+): Promise<OpenedChain> {
   const { config, block, accounts: changes, supply } = readGenesisBlock(genesisBlock);
   const store =
     (await ChainStore.open(chain, block.id)) ??
     (await ChainStore.initialise(chain, { block, changes, supply }));
-  const { tree, copied } = await openTree(store, files);
+  const { tree, copied } = await openTree(store, files, taken);
   store.watch(tree);
   return {
     genesis: config,

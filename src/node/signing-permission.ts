@@ -13,21 +13,28 @@ export class SigningPermission {
   readonly #record: SignerRecordStore;
   readonly #findOwnMark: (above: number) => number | undefined;
   readonly #acceptLostRecord: boolean;
+  readonly #unseenUpTo: number;
   /** The highest block in which own marks were looked for: those that sync brings later are looked at as well. */
   #lookedAt = GENESIS_NUMBER;
   /** Of a lost or doubtful record: the height that was current when the node could have signed; it signs above it only. */
   #above: number | null = null;
   #lost: string | null = null;
 
-  /** @param findOwnMark the newest block above that number that carries our seal or precommit, if there is one */
+  /**
+   * @param findOwnMark the newest block above that number that carries our seal or precommit, if there is one
+   * @param unseenUpTo blocks above genesis up to this one were never here, as a snapshot took their place: any of them
+   * may carry our mark
+   */
   constructor(
     record: SignerRecordStore,
     findOwnMark: (above: number) => number | undefined,
     acceptLostRecord: boolean,
+    unseenUpTo = GENESIS_NUMBER,
   ) {
     this.#record = record;
     this.#findOwnMark = findOwnMark;
     this.#acceptLostRecord = acceptLostRecord;
+    this.#unseenUpTo = unseenUpTo;
   }
 
   /** Null if it may; else why not, for the log. To be asked of a node that is caught up, at the height above its head. */
@@ -43,9 +50,11 @@ export class SigningPermission {
 
   /** What we sign is in the record first: a mark above its height is of another life, and the record lost or an old copy. */
   #lookForLoss(height: number): void {
-    const mark = this.#findOwnMark(Math.max(this.#lookedAt, this.#record.state?.height ?? GENESIS_NUMBER));
+    const above = Math.max(this.#lookedAt, this.#record.state?.height ?? GENESIS_NUMBER);
+    const mark = this.#findOwnMark(above);
     this.#lookedAt = Math.max(this.#lookedAt, height - 1);
-    if (mark === undefined) {
+    const isHidden = mark === undefined && above < this.#unseenUpTo;
+    if (mark === undefined && !isHidden) {
       // What was forgotten is of no higher height: nothing is signed on a block that is not final here.
       if (this.#record.doubtful) this.#above = Math.max(height, this.#record.state?.height ?? height);
       return;
@@ -53,7 +62,8 @@ export class SigningPermission {
     if (this.#acceptLostRecord) this.#above = height;
     else {
       this.#lost =
-        `block ${mark} carries this validator's signature, but its signer's record is missing or an old copy: signing ` +
+        `${isHidden ? `a block up to ${this.#unseenUpTo}, which are not here, may carry` : `block ${mark} carries`} this ` +
+        "validator's signature, but its signer's record is missing or an old copy: signing " +
         'could contradict what it said; bring the record back, or, if no other node runs with this key, start with ' +
         '--accept-lost-record';
     }

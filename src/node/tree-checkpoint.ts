@@ -24,8 +24,17 @@ export interface OpenedTree {
   readonly copied: number;
 }
 
-/** The tree of the store's head. @throws StorageError DAMAGED if the accounts do not give the head's state root */
-export async function openTree(store: ChainStore, files: Files | undefined): Promise<OpenedTree> {
+/**
+ * The tree of the store's head.
+ * @param taken one that is not on the disk, if there is one
+ * @throws StorageError DAMAGED if the accounts do not give the head's state root
+ */
+export async function openTree(
+  store: ChainStore,
+  files: Files | undefined,
+  taken: StoredTree | null = null,
+): Promise<OpenedTree> {
+  if (taken !== null && (await catchUp(taken, store))) return { tree: taken.tree, copied: 0 };
   const kept = files === undefined ? undefined : await readTree(files, TREE_FILE);
   if (kept !== undefined && (await catchUp(kept, store))) return { tree: kept.tree, copied: kept.number };
   const tree = await StateTree.buildAsync(store.accounts());

@@ -224,7 +224,8 @@ const BODIES = {
   GLK: map({ block: bytes() }),
   /** What is your height? Ours is block_number. */
   RBH: map({ request_id: integer, block_number: integer }),
-  BLH: map({ request_id: integer, block_number: integer, block_id: hash }),
+  /** `snapshot` is the block of the newest snapshot that is to be had; left out if there is none. */
+  BLH: map({ request_id: integer, block_number: integer, block_id: hash, snapshot: optional(integer) }),
   RBL: map({ request_id: integer, start_from_block: integer, count: integer }),
   /**
    * Consecutive blocks with their certificates (nil for genesis), as many as fit in a frame. `base` is there if the next
@@ -260,6 +261,14 @@ const BODIES = {
     votes: list(bytes(), MAX_SIGNED),
     more: bool,
   }),
+  /** Of which block is your snapshot of block_number? Only to one who named it in a BLH. */
+  RSN: map({ request_id: integer, block_number: integer }),
+  /** Its sealed header and certificate; both nil if there is no such snapshot (any more). */
+  ASN: map({ request_id: integer, header: nullable(bytes()), certificate: nullable(bytes()) }),
+  /** What has the state of that block below these first `depth` bits of keys? */
+  RSP: map({ request_id: integer, block_number: integer, depth: integer, prefix: bytes() }),
+  /** Its accounts, or the subtrees it consists of (see state-part.ts); both nil if there is no such snapshot. */
+  ASP: map({ request_id: integer, subtrees: nullable(bytes()), accounts: nullable(bytes()) }),
   PNG: map({ request_id: integer }),
   PON: map({ request_id: integer, time: integer }),
   RPR: map({ request_id: integer }),

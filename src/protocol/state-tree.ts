@@ -8,6 +8,7 @@ import { type Address, fromHex, type Hash } from './bytes.js';
 import { sha256 } from './hash.js';
 import { type Account, EMPTY_ACCOUNT, encodeAccount } from './state.js';
 import { type ArenaLayout, EMPTY, HASH_BYTES, NodeArena } from './state-arena.js';
+import type { KeyPath } from './state-part.js';
 import { keyBit, type StateProof } from './state-proof.js';
 
 /** Updates of one tree that may be open at once: more means that somebody forgets to discard them. */
@@ -26,6 +27,23 @@ export interface TreeImage {
   /** See NodeArena. To be read before `release`. */
   pieces(): Iterable<Uint8Array>;
   /** To be called once, when the pieces have been read: as long as it is not, no memory is used again. */
+  release(): void;
+}
+
+/** A subtree with its accounts, as the head had them when it was held. */
+export interface Subtree {
+  readonly path: KeyPath;
+  readonly hash: Hash;
+  /** In the order of their keys. */
+  readonly addresses: readonly Address[];
+}
+
+/** The head as it is now, to be walked while the tree goes on. */
+export interface HeldTree {
+  readonly root: Hash;
+  /** The largest subtrees of at most so many accounts, in the order of keys. To be read before `release`. */
+  subtrees(maxAccounts: number): Iterable<Subtree>;
+  /** To be called once: as long as it is not, no memory is used again. */
   release(): void;
 }
 
@@ -89,6 +107,25 @@ export class StateTree {
     versions.head = new Version(versions, null, merged, 'head');
     if (versions.head.root !== image.root) throw new RangeError('the root is not at the place that is named');
     return tree;
+  }
+
+  /** The tree whose nodes somebody put into an arena, which is the tree's from now on. */
+  static adopt(arena: NodeArena, ref: number, size: number): StateTree {
+    const tree = new StateTree();
+    const versions = tree.#versions;
+    versions.arena = arena;
+    versions.head = new Version(versions, null, { ref, size, made: [], replaced: [] }, 'head');
+    return tree;
+  }
+
+  hold(): HeldTree {
+    const { arena, head } = this.#versions;
+    arena.hold();
+    return {
+      root: head.root,
+      subtrees: (maxAccounts) => subtreesOf(arena, head.ref, '', maxAccounts),
+      release: () => arena.release(),
+    };
   }
 
   /** The head as it is now. */
@@ -165,6 +202,43 @@ export class StateTree {
       throw new Error(`the state tree has ${arena.address(ref)}, its caller has not`);
     return { siblings, leaf: [arena.key(ref), encodeAccount(account)] };
   }
+}
+
+/** The subtree at `depth` with these leaves, whose keys all lead there: its root. */
+export function plant(arena: NodeArena, depth: number, leaves: readonly number[]): number {
+  return new Merge(arena, leaves).alone(depth);
+}
+
+/** The hash of the subtree at `depth` with these accounts, each once, whose keys all lead there. */
+export function subtreeHash(
+  depth: number,
+  entries: readonly { readonly address: Address; readonly account: Account }[],
+): Hash {
+  const arena = new NodeArena();
+  const leaves = entries.map(({ address, account }) => arena.createLeaf(address, account));
+  return arena.hash(plant(arena, depth, leaves));
+}
+
+function* subtreesOf(
+  arena: NodeArena,
+  ref: number,
+  path: KeyPath,
+  maxAccounts: number,
+): Generator<Subtree, void, undefined> {
+  const addresses: Address[] = [];
+  if (collect(arena, ref, addresses, maxAccounts)) {
+    yield { path, hash: arena.hash(ref), addresses };
+    return;
+  }
+  yield* subtreesOf(arena, arena.left(ref), `${path}0`, maxAccounts);
+  yield* subtreesOf(arena, arena.right(ref), `${path}1`, maxAccounts);
+}
+
+/** False as soon as there are more than `max`. */
+function collect(arena: NodeArena, ref: number, addresses: Address[], max: number): boolean {
+  if (ref === EMPTY) return true;
+  if (ref < 0) return addresses.push(arena.address(ref)) <= max;
+  return collect(arena, arena.left(ref), addresses, max) && collect(arena, arena.right(ref), addresses, max);
 }
 
 /** What all versions of one tree share. */
@@ -295,6 +369,10 @@ class Merge {
   into(version: Version): Merged {
     const ref = this.#merge(version.ref, 0, 0, this.#leaves.length);
     return { ref, size: version.size + this.#added, made: this.#made, replaced: this.#replaced };
+  }
+
+  alone(depth: number): number {
+    return this.#merge(EMPTY, depth, 0, this.#leaves.length);
   }
 
   /** The subtree `ref` at `depth` with the leaves `from` up to `to`, all of whose keys lead there. */

@@ -12,6 +12,7 @@ import { type Address, fromHex, type Hash, isAddress, ZERO_HASH } from '../proto
 import { malformed, ProtocolError } from '../protocol/errors.js';
 import { type SealedHeader, splitBlock } from '../protocol/sealed-header.js';
 import type { Account } from '../protocol/state.js';
+import type { AccountEntry } from '../protocol/state-part.js';
 import { type AccountRecord, type BlockChanges, decodeRecord } from './block-changes.js';
 import { type CheckedHead, checkChain } from './chain-check.js';
 import { type BlockCommit, commitBatch, rewrites, TOUCHES_PER_MILESTONE, touchedBy } from './commit-batch.js';
@@ -247,6 +248,20 @@ export class ChainStore {
     this.#assertStateKept(number);
     const record = this.#record(address);
     return record && this.#asOf(address, record, number);
+  }
+
+  /**
+   * As `accountAt`, with its public key, for one who goes through all accounts: it leaves no trace in the caches.
+   * @throws ProtocolError PRUNED; StorageError DAMAGED
+   */
+  async entryAt(address: Address, number: number): Promise<AccountEntry | undefined> {
+    this.#assertStateKept(number);
+    const before = this.#beforeCommit;
+    const record = before?.has(address) ? before.get(address) : this.#tables.account(address);
+    const account = record && (await this.#asOf(address, record, number));
+    if (account === undefined) return undefined;
+    const publicKey = account.nonce > 0 ? this.#tables.publicKey(address) : null;
+    return { address, account, publicKey: present(publicKey, `the public key of ${address}`) };
   }
 
   /**

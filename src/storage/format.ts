@@ -1,11 +1,17 @@
 /** The format number of the chain's database: refusing newer ones, bringing older ones up to date. */
-import type { Store } from '../ports/store.js';
+import type { Store, StoreOperation } from '../ports/store.js';
 import { StorageError } from './errors.js';
-import { EVERYTHING, FORMAT_KEY } from './keys.js';
+import { type Bounds, EVERYTHING, EVIDENCE, FORMAT_KEY, GENESIS_ID_KEY, table } from './keys.js';
 import { chainDamaged, decodeInteger, parsed, put } from './tables.js';
 
 /** Rises by one with every change to keys.ts or tables.ts that older code would misread. */
 export const FORMAT = 2;
+
+/** Entries that are deleted in one write. */
+const CLEARED_AT_ONCE = 10_000;
+
+/** In the place of the format number: no chain yet, as its state is still being taken from others (snapshot-loader.ts). */
+export const UNFINISHED = 0;
 
 /** Rewrites a database of one format into the next. Killed midway it runs again, so running twice must do no harm. */
 export type Migration = (store: Store) => Promise<void>;
@@ -18,7 +24,7 @@ export const putFormat = () => put(FORMAT_KEY, FORMAT);
 
 /**
  * Brings the database to the present format, one migration after the other.
- * @returns false if the database is empty
+ * @returns false if the database is empty, or unfinished: then it is emptied, but for its number and evidence
  * @throws StorageError NEWER_FORMAT, OLDER_FORMAT, DAMAGED
  */
 export async function bringUpToDate(
@@ -36,6 +42,10 @@ export async function bringUpToDate(
     const message = `the chain database has format ${found}, which is newer than ${format}: use a newer ccoin`;
     throw new StorageError('NEWER_FORMAT', message);
   }
+  if (found === UNFINISHED) {
+    await clear(store);
+    return false;
+  }
   for (; found < format; found++) {
     const migrate = migrations.get(found);
     if (migrate === undefined) throw tooOld(found);
@@ -43,6 +53,20 @@ export async function bringUpToDate(
     await store.write([put(FORMAT_KEY, found + 1)], { sync: true });
   }
   return true;
+}
+
+/** The format number stays until a chain begins: killed midway, this begins again. */
+async function clear(store: Store): Promise<void> {
+  const behindFormat: Bounds = { from: GENESIS_ID_KEY, to: table(EVIDENCE).from };
+  for (const bounds of [behindFormat, { from: table(EVIDENCE).to, to: EVERYTHING.to }]) {
+    let operations: StoreOperation[] = [];
+    for await (const [key] of store.entries(bounds)) {
+      if (operations.push({ key, value: null }) < CLEARED_AT_ONCE) continue;
+      await store.write(operations, { sync: false });
+      operations = [];
+    }
+    await store.write(operations, { sync: true });
+  }
 }
 
 function tooOld(format: number): StorageError {

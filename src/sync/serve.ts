@@ -29,7 +29,7 @@ export interface ServedBlock {
 }
 
 /** Bytes that may be sent; one answer may overdraw it. */
-class Allowance {
+export class Allowance {
   readonly #burstBytes: number;
   readonly #refillBytesPerMs: number;
   #bytes: number;

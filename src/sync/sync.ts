@@ -65,6 +65,8 @@ export interface SyncDependencies {
   blockBytes(number: number): ServedBlock | undefined;
   /** Up to where blocks above genesis are not kept any more; 0 if all are. */
   base(): number;
+  /** The block of our newest snapshot; undefined if there is none. */
+  snapshot?(): number | undefined;
   send(peer: Address, message: Message): void;
   /** `bad-block` and `bad-answer` are proven; `slow` is not. Sync itself hears a proven offender no more. */
   offend(peer: Address, offence: SyncOffence, detail: string): void;
@@ -438,7 +440,14 @@ export class Sync {
 
   #tellHeight(peer: Address, requestId: number): void {
     const { number, id } = this.#dependencies.head();
-    this.#dependencies.send(peer, { type: 'BLH', request_id: requestId, block_number: number, block_id: id });
+    const snapshot = this.#dependencies.snapshot?.();
+    this.#dependencies.send(peer, {
+      type: 'BLH',
+      request_id: requestId,
+      block_number: number,
+      block_id: id,
+      snapshot,
+    });
   }
 
   #askHeights(): void {

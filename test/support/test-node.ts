@@ -3,10 +3,13 @@ import { signerOf } from '../../src/keys/signer.js';
 import { TcpTransport } from '../../src/network/tcp-transport.js';
 import { inlineWorker } from '../../src/node/inline-worker.js';
 import { Node } from '../../src/node/node.js';
+import type { NodeOptions } from '../../src/node/node-options.js';
 import { PublicFace } from '../../src/node/public-face.js';
+import { joinBySnapshot } from '../../src/node/snapshot-join.js';
 import { systemClock } from '../../src/node/system-clock.js';
 import { systemRandom } from '../../src/node/system-random.js';
 import type { Clock } from '../../src/ports/clock.js';
+import type { Files } from '../../src/ports/files.js';
 import type { Store } from '../../src/ports/store.js';
 import type { Transport } from '../../src/ports/transport.js';
 import type { Address } from '../../src/protocol/bytes.js';
@@ -48,6 +51,10 @@ export interface TestNodeOptions {
   readonly transport?: Transport;
   readonly clock?: Clock;
   readonly allow?: readonly Address[];
+  readonly files?: Files;
+  readonly snapshotEvery?: number;
+  /** Takes a snapshot before it begins, if there is one. */
+  readonly join?: boolean;
 }
 
 const HOST = '127.0.0.1';
@@ -65,8 +72,9 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
     worker: inlineWorker(),
     signer,
     ...stores,
+    ...(options.files === undefined ? {} : { files: options.files }),
   };
-  const node = await Node.open(ports, {
+  const nodeOptions: NodeOptions = {
     genesisBlock: options.genesis,
     role: options.role ?? 'validator',
     agent: 'test/1',
@@ -82,8 +90,12 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
         console.log(key.address.slice(0, 6), level, text, JSON.stringify(fields));
     },
     checkDisk: options.checkDisk ?? (async () => {}),
+    snapshotEvery: options.snapshotEvery ?? 0,
     onFailure: (error) => failures.push(error),
-  });
+  };
+  const discover = async () => [];
+  const taken = options.join === true ? await joinBySnapshot(ports, { ...nodeOptions, discover }) : null;
+  const node = await Node.open(ports, nodeOptions, taken);
   const port = await node.start();
   const face = new PublicFace(node, ports);
   return { key, node, face, port, stores, failures, logs, stop: () => node.stop() };

@@ -54,6 +54,18 @@ describe('permission to sign', () => {
     expect(permission.refusal(10)).not.toBeNull();
   });
 
+  it('is refused when blocks that could carry own marks were never seen, and the record does not cover them', async () => {
+    const record = SignerRecordStore.open(new MemoryStore());
+    const refusal = (acceptLost: boolean) =>
+      new SigningPermission(record, () => undefined, acceptLost, 7).refusal(9);
+    expect(refusal(false)).toMatch(/a block up to 7, .* may carry .*--accept-lost-record/);
+    expect(refusal(true)).toMatch(/nothing is signed at height 9/);
+    await record.persist({ height: 6, slot: 4, ...NOTHING }, []);
+    expect(refusal(false)).toMatch(/may carry/);
+    await record.persist({ height: 7, slot: 4, ...NOTHING }, []);
+    expect(refusal(false)).toBeNull();
+  });
+
   it('is given with the explicit flag, but not at the height then current', async () => {
     const record = SignerRecordStore.open(new MemoryStore());
     const permission = new SigningPermission(record, () => 7, true);

@@ -86,7 +86,10 @@ const messages: { [T in MessageType]: fc.Arbitrary<object> } = {
   ),
   GLK: fc.record({ block: bytes }),
   RBH: fc.record({ ...asked, block_number: integer }),
-  BLH: fc.record({ ...asked, block_number: integer, block_id: hash }),
+  BLH: fc.record(
+    { ...asked, block_number: integer, block_id: hash, snapshot: integer },
+    { requiredKeys: ['request_id', 'block_number', 'block_id'] },
+  ),
   RBL: fc.record({ ...asked, start_from_block: integer, count: integer }),
   ABL: fc.record(
     { ...asked, base: integer, blocks: fc.array(fc.tuple(bytes, nil(bytes))) },
@@ -112,6 +115,10 @@ const messages: { [T in MessageType]: fc.Arbitrary<object> } = {
     votes: fc.array(bytes),
     more: fc.boolean(),
   }),
+  RSN: fc.record({ ...asked, block_number: integer }),
+  ASN: fc.record({ ...asked, header: nil(bytes), certificate: nil(bytes) }),
+  RSP: fc.record({ ...asked, block_number: integer, depth: integer, prefix: bytes }),
+  ASP: fc.record({ ...asked, subtrees: nil(bytes), accounts: nil(bytes) }),
   PNG: fc.record(asked),
   PON: fc.record({ ...asked, time: integer }),
   RPR: fc.record(asked),

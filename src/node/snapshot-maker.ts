@@ -1,0 +1,160 @@
+/**
+ * Makes a snapshot after every so many blocks, for nodes that join later (section 9), and keeps the last two: who began
+ * to take one has as long as the next takes to come. It is made beside everything else, in short turns with pauses
+ * between them, from the state tree as it was held at that block and the accounts as of then. Its parts are held against
+ * the tree before they are written, so that damage here is never given to others.
+ */
+import type { Clock } from '../ports/clock.js';
+import type { Files } from '../ports/files.js';
+import { ProtocolError } from '../protocol/errors.js';
+import type { AccountEntry } from '../protocol/state-part.js';
+import { encodeAccounts, MAX_PART_ACCOUNTS } from '../protocol/state-part.js';
+import { type HeldTree, type StateTree, type Subtree, subtreeHash } from '../protocol/state-tree.js';
+import type { ChainStore } from '../storage/chain-store.js';
+import { StorageError } from '../storage/errors.js';
+import {
+  removeSnapshot,
+  Snapshot,
+  type SnapshotPart,
+  snapshotNumbers,
+  writeSnapshot,
+} from '../storage/snapshot-file.js';
+import { present } from '../storage/tables.js';
+import type { Log } from './log.js';
+
+export const KEPT_SNAPSHOTS = 2;
+/** Accounts read in one turn: a millisecond or two. */
+const ACCOUNTS_A_TURN = 128;
+/** Between two turns; others come first. */
+const PAUSE_MS = 2;
+
+/** The node stops, or what is needed is not kept any more. */
+class Abandoned extends Error {}
+
+export interface SnapshotMakerParts {
+  readonly store: ChainStore;
+  readonly tree: StateTree;
+  readonly files: Files;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Blocks from one to the next; 0 for none. */
+  readonly everyBlocks: number;
+}
+
+export class SnapshotMaker {
+  readonly #parts: SnapshotMakerParts;
+  /** Whole ones, newest first. */
+  #snapshots: Snapshot[] = [];
+  #making: Promise<void> = Promise.resolve();
+  #isMaking = false;
+  #closed = false;
+
+  constructor(parts: SnapshotMakerParts) {
+    this.#parts = parts;
+  }
+
+  /** Finds those that were made before. */
+  async open(): Promise<void> {
+    const { files, store } = this.#parts;
+    for (const number of await snapshotNumbers(files)) {
+      const snapshot =
+        this.#snapshots.length < KEPT_SNAPSHOTS ? await Snapshot.open(files, number) : undefined;
+      const isOurs = snapshot !== undefined && this.#isOf(snapshot, store);
+      if (isOurs) this.#snapshots.push(snapshot);
+      else await removeSnapshot(files, number);
+    }
+    this.headMoved();
+  }
+
+  /** Of the newest; undefined if there is none. */
+  get newest(): number | undefined {
+    return this.#snapshots[0]?.head.number;
+  }
+
+  of(number: number): Snapshot | undefined {
+    return this.#snapshots.find(({ head }) => head.number === number);
+  }
+
+  /** To be called whenever the head has moved. */
+  headMoved(): void {
+    const { everyBlocks, store, tree } = this.#parts;
+    const { number } = store.head;
+    if (everyBlocks === 0 || number % everyBlocks !== 0 || this.#isMaking || this.#closed) return;
+    if (this.of(number) !== undefined) return;
+    // Between the write of a block and the commit of its tree.
+    if (tree.root !== store.headBlock.header.hashState) return;
+    this.#isMaking = true;
+    const held = tree.hold();
+    this.#making = this.#make(number, held).finally(() => {
+      held.release();
+      this.#isMaking = false;
+    });
+  }
+
+  /** Resolves when nothing is being made any more. */
+  close(): Promise<void> {
+    this.#closed = true;
+    return this.#making;
+  }
+
+  async #make(number: number, held: HeldTree): Promise<void> {
+    const { store, files, log, clock } = this.#parts;
+    const startedMs = clock.monotonic();
+    const { sealedHeader, certificate } = present(store.header(number), `block ${number}`);
+    // Genesis, which everybody has.
+    if (certificate === null) return;
+    try {
+      await writeSnapshot(
+        files,
+        { number, sealedHeader, certificate, hashState: held.root },
+        this.#read(number, held),
+      );
+      const made = await Snapshot.open(files, number);
+      if (made === undefined || this.#closed) return;
+      this.#snapshots.unshift(made);
+      for (const old of this.#snapshots.splice(KEPT_SNAPSHOTS)) await removeSnapshot(files, old.head.number);
+      const tookMs = Math.round(clock.monotonic() - startedMs);
+      log('info', { event: 'snapshot', number, took_ms: tookMs }, `made a snapshot of block ${number}`);
+    } catch (error) {
+      // One less is nothing that a node has to stop for.
+      if (!(error instanceof Abandoned))
+        log('warn', { number, reason: String(error) }, 'no snapshot could be made');
+    }
+  }
+
+  async *#read(number: number, held: HeldTree): AsyncGenerator<SnapshotPart> {
+    for (const subtree of held.subtrees(MAX_PART_ACCOUNTS)) {
+      const entries = await this.#entriesOf(subtree, number);
+      await this.#pause();
+      const { path, hash } = subtree;
+      if (subtreeHash(path.length, entries) !== hash)
+        throw new StorageError('DAMAGED', `the accounts are not those of block ${number}`);
+      yield { path, hash, accounts: encodeAccounts(entries) };
+    }
+  }
+
+  async #entriesOf({ addresses }: Subtree, number: number): Promise<AccountEntry[]> {
+    const { store } = this.#parts;
+    const entries: AccountEntry[] = [];
+    for (const address of addresses) {
+      if (entries.length % ACCOUNTS_A_TURN === 0) await this.#pause();
+      try {
+        entries.push(present(await store.entryAt(address, number), `account ${address}`));
+      } catch (error) {
+        if (error instanceof ProtocolError && error.code === 'PRUNED') throw new Abandoned();
+        throw error;
+      }
+    }
+    return entries;
+  }
+
+  async #pause(): Promise<void> {
+    await new Promise<void>((resolve) => this.#parts.clock.after(PAUSE_MS, resolve));
+    if (this.#closed) throw new Abandoned();
+  }
+
+  #isOf({ head }: Snapshot, store: ChainStore): boolean {
+    const stored = head.number <= store.head.number ? store.header(head.number) : undefined;
+    return stored !== undefined && Buffer.compare(stored.sealedHeader, head.sealedHeader) === 0;
+  }
+}

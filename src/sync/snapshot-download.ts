@@ -1,0 +1,170 @@
+/**
+ * What to ask of whom while a snapshot is taken (section 9), plain data in and out: it sends nothing, checks nothing and
+ * knows no clock but the `nowMs` it is given. A header first, of one peer at a time; once that is proven, the parts of its
+ * state, of all peers that have it. What a part is said to be is proven by whoever takes it, so all that a peer can do is
+ * to be silent or useless, and then it is asked no more.
+ */
+import type { Address } from '../protocol/bytes.js';
+import { MAX_HEIGHT } from '../protocol/fields.js';
+import type { KeyPath } from '../protocol/state-part.js';
+
+/** Parts that one peer is asked for at once … */
+export const MAX_REQUESTS_PER_PEER = 4;
+/** … and all of them together: each may be 600,000 bytes. */
+export const MAX_REQUESTS = 16;
+/** An answer that takes longer is given up, and so is its peer. */
+export const ANSWER_MS = 10_000;
+/** Ids of requests that were given up, so that a very late answer is no offence. */
+const MAX_FORGOTTEN = 256;
+
+export type SnapshotRequest =
+  | { readonly kind: 'header'; readonly peer: Address; readonly id: number; readonly number: number }
+  | {
+      readonly kind: 'part';
+      readonly peer: Address;
+      readonly id: number;
+      readonly number: number;
+      readonly path: KeyPath;
+    };
+
+type Pending = SnapshotRequest & { readonly sentMs: number };
+
+export class SnapshotDownload {
+  /** The newest snapshot that each peer says it has. */
+  readonly #offers = new Map<Address, number>();
+  /** Peers that did not have, or did not give, what they were asked for: until they offer something newer. */
+  readonly #useless = new Map<Address, number>();
+  readonly #pending = new Map<number, Pending>();
+  readonly #forgotten = new Set<number>();
+  /** The block whose state is taken; undefined while a header is looked for. */
+  #taking: number | undefined;
+  #queue: KeyPath[] = [];
+  #lastId = 0;
+
+  /** The block whose state is being taken. */
+  get taking(): number | undefined {
+    return this.#taking;
+  }
+
+  /** Whether anybody is left who could answer. */
+  get hopeful(): boolean {
+    return this.#pending.size > 0 || this.#sources().length > 0;
+  }
+
+  /** The peer says that its newest snapshot is of block `number`; undefined if it has none. */
+  offer(peer: Address, number: number | undefined): void {
+    if (number === undefined || number < 2 || number > MAX_HEIGHT) this.#offers.delete(peer);
+    else this.#offers.set(peer, number);
+  }
+
+  /** The peer is gone, or proved to be bad. What it offers when it comes back counts again. */
+  drop(peer: Address): void {
+    this.#offers.delete(peer);
+    this.#useless.delete(peer);
+    for (const request of [...this.#pending.values()]) if (request.peer === peer) this.#giveUp(request);
+  }
+
+  /** The peer was asked for something and had it not: it is not asked for anything as old again. */
+  useless(peer: Address): void {
+    const offer = this.#offers.get(peer);
+    if (offer !== undefined) this.#useless.set(peer, offer);
+  }
+
+  /** The header of block `number` is proven: from now on its state is taken, from the root down. */
+  begin(number: number): void {
+    for (const request of [...this.#pending.values()]) this.#giveUp(request);
+    this.#taking = number;
+    this.#queue = [''];
+  }
+
+  /** Nothing came of that: another header is looked for. */
+  restart(): void {
+    for (const request of [...this.#pending.values()]) this.#giveUp(request);
+    this.#taking = undefined;
+    this.#queue = [];
+  }
+
+  /** These parts are to be taken too. */
+  want(paths: readonly KeyPath[]): void {
+    for (const path of paths) this.#queue.push(path);
+  }
+
+  /** The requests to send now. */
+  plan(nowMs: number): SnapshotRequest[] {
+    return this.#taking === undefined ? this.#planHeader(nowMs) : this.#planParts(this.#taking, nowMs);
+  }
+
+  /** Requests that became overdue: their peers are useless now. */
+  expire(nowMs: number): SnapshotRequest[] {
+    const overdue = [...this.#pending.values()].filter(({ sentMs }) => nowMs - sentMs >= ANSWER_MS);
+    for (const request of overdue) {
+      this.#giveUp(request);
+      this.useless(request.peer);
+    }
+    return overdue;
+  }
+
+  /** The request that this answers: 'stale' if it was given up, undefined if the peer was never asked. */
+  answered(peer: Address, id: number, kind: SnapshotRequest['kind']): SnapshotRequest | 'stale' | undefined {
+    const request = this.#pending.get(id);
+    if (request === undefined) return this.#forgotten.has(id) ? 'stale' : undefined;
+    if (request.peer !== peer || request.kind !== kind) return undefined;
+    this.#pending.delete(id);
+    return request;
+  }
+
+  #planHeader(nowMs: number): SnapshotRequest[] {
+    if (this.#pending.size > 0) return [];
+    let best: readonly [Address, number] | undefined;
+    for (const offer of this.#sources()) if (best === undefined || offer[1] > best[1]) best = offer;
+    if (best === undefined) return [];
+    const [peer, number] = best;
+    return [this.#request({ kind: 'header', peer, id: this.#nextId(), number }, nowMs)];
+  }
+
+  #planParts(number: number, nowMs: number): SnapshotRequest[] {
+    const requests: SnapshotRequest[] = [];
+    const peers = this.#sources().map(([peer]) => peer);
+    for (let share = 1; share <= MAX_REQUESTS_PER_PEER; share++) {
+      for (const peer of peers) {
+        if (this.#pending.size >= MAX_REQUESTS || this.#queue.length === 0) return requests;
+        if (this.#load(peer) >= share) continue;
+        const path = this.#queue.pop() as KeyPath;
+        requests.push(this.#request({ kind: 'part', peer, id: this.#nextId(), number, path }, nowMs));
+      }
+    }
+    return requests;
+  }
+
+  /** Whoever offers what is wanted, or something newer: the last snapshots but one are kept too. */
+  #sources(): (readonly [Address, number])[] {
+    const atLeast = this.#taking ?? 0;
+    return [...this.#offers].filter(
+      ([peer, number]) => number >= atLeast && number > (this.#useless.get(peer) ?? 0),
+    );
+  }
+
+  #load(peer: Address): number {
+    let count = 0;
+    for (const request of this.#pending.values()) if (request.peer === peer) count++;
+    return count;
+  }
+
+  #request(request: SnapshotRequest, nowMs: number): SnapshotRequest {
+    this.#pending.set(request.id, { ...request, sentMs: nowMs });
+    return request;
+  }
+
+  #nextId(): number {
+    this.#lastId++;
+    return this.#lastId;
+  }
+
+  #giveUp(request: SnapshotRequest): void {
+    this.#pending.delete(request.id);
+    if (request.kind === 'part' && request.number === this.#taking) this.#queue.push(request.path);
+    this.#forgotten.add(request.id);
+    const [oldest] = this.#forgotten;
+    if (oldest !== undefined && this.#forgotten.size > MAX_FORGOTTEN) this.#forgotten.delete(oldest);
+  }
+}

@@ -1,0 +1,131 @@
+/**
+ * Answers requests for snapshots (RSN with ASN, RSP with ASP), one at a time and by turns, each peer within an allowance
+ * of bytes as blocks are served (serve.ts). Parts are read from a disk, which nobody waits for.
+ */
+import type { Clock, Timer } from '../ports/clock.js';
+import type { Address } from '../protocol/bytes.js';
+import type { Message, MessageOf } from '../protocol/messages.js';
+import { type KeyPath, pathFromWire } from '../protocol/state-part.js';
+import { Allowance, BURST_BYTES, REFILL_BYTES_PER_MS } from './serve.js';
+
+/** Requests of one peer that wait; those beyond are not answered (ccoin sends at most half as many). */
+export const MAX_WAITING = 8;
+/** What any answer counts: looking it up costs something too. */
+const LEAST_BYTES = 4_096;
+/** When no peer has an allowance left. */
+const RETRY_MS = 20;
+
+/** A snapshot that can be given. */
+export interface ServedSnapshot {
+  readonly head: { readonly sealedHeader: Uint8Array; readonly certificate: Uint8Array };
+  /** Undefined if it is not there any more. */
+  answer(path: KeyPath): Promise<Pick<MessageOf<'ASP'>, 'subtrees' | 'accounts'> | undefined>;
+}
+
+export interface SnapshotServerDependencies {
+  readonly clock: Clock;
+  snapshot(number: number): ServedSnapshot | undefined;
+  send(peer: Address, message: Message): void;
+  /** A failure of our own. */
+  fail(error: Error): void;
+}
+
+type Request =
+  | { readonly message: MessageOf<'RSN'> }
+  | { readonly message: MessageOf<'RSP'>; readonly path: KeyPath };
+
+interface Customer {
+  readonly allowance: Allowance;
+  readonly waiting: Request[];
+}
+
+export class SnapshotServer {
+  readonly #dependencies: SnapshotServerDependencies;
+  /** Whose turn it is comes first. */
+  readonly #customers = new Map<Address, Customer>();
+  #busy = false;
+  #retry: Timer | null = null;
+  #stopped = false;
+
+  constructor(dependencies: SnapshotServerDependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  /** @throws ProtocolError MALFORMED for a path that is none */
+  request(peer: Address, message: MessageOf<'RSN' | 'RSP'>): void {
+    const request =
+      message.type === 'RSN' ? { message } : { message, path: pathFromWire(message.depth, message.prefix) };
+    const nowMs = this.#dependencies.clock.monotonic();
+    let customer = this.#customers.get(peer);
+    if (customer === undefined) {
+      customer = { allowance: new Allowance(BURST_BYTES, REFILL_BYTES_PER_MS, nowMs), waiting: [] };
+      this.#customers.set(peer, customer);
+    }
+    if (customer.waiting.length >= MAX_WAITING) return;
+    customer.waiting.push(request);
+    this.#serve();
+  }
+
+  forget(peer: Address): void {
+    this.#customers.delete(peer);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#retry?.cancel();
+  }
+
+  #serve(): void {
+    if (this.#busy || this.#stopped || this.#retry !== null) return;
+    const next = this.#next();
+    if (next === undefined) return this.#serveLater();
+    const [peer, customer, request] = next;
+    this.#busy = true;
+    this.#answer(request).then(
+      (message) => {
+        this.#busy = false;
+        customer.allowance.take(Math.max(sizeOf(message), LEAST_BYTES));
+        if (this.#stopped) return;
+        if (this.#customers.get(peer) === customer) this.#dependencies.send(peer, message);
+        this.#serve();
+      },
+      (error: unknown) => this.#dependencies.fail(error instanceof Error ? error : new Error(String(error))),
+    );
+  }
+
+  #next(): [Address, Customer, Request] | undefined {
+    const nowMs = this.#dependencies.clock.monotonic();
+    for (const [peer, customer] of this.#customers) {
+      if (customer.waiting.length === 0 || customer.allowance.isUsedUp(nowMs)) continue;
+      const request = customer.waiting.shift() as Request;
+      this.#customers.delete(peer);
+      this.#customers.set(peer, customer);
+      return [peer, customer, request];
+    }
+    return undefined;
+  }
+
+  #serveLater(): void {
+    if (![...this.#customers.values()].some(({ waiting }) => waiting.length > 0)) return;
+    this.#retry = this.#dependencies.clock.after(RETRY_MS, () => {
+      this.#retry = null;
+      this.#serve();
+    });
+  }
+
+  async #answer(request: Request): Promise<MessageOf<'ASN' | 'ASP'>> {
+    const { request_id, block_number } = request.message;
+    const snapshot = this.#dependencies.snapshot(block_number);
+    if (!('path' in request)) {
+      const header = snapshot?.head.sealedHeader ?? null;
+      return { type: 'ASN', request_id, header, certificate: snapshot?.head.certificate ?? null };
+    }
+    const part = await snapshot?.answer(request.path);
+    return { type: 'ASP', request_id, subtrees: part?.subtrees ?? null, accounts: part?.accounts ?? null };
+  }
+}
+
+function sizeOf(message: MessageOf<'ASN' | 'ASP'>): number {
+  if (message.type === 'ASN') return (message.header?.length ?? 0) + (message.certificate?.length ?? 0);
+  return (message.subtrees?.length ?? 0) + (message.accounts?.length ?? 0);
+}
