@@ -5,8 +5,9 @@
  * that they have the message, and only while the height is not final.
  */
 import type { ConsensusMessage } from '../consensus/message.js';
-import type { Clock, Timer } from '../ports/clock.js';
+import type { Clock } from '../ports/clock.js';
 import type { Address } from '../protocol/bytes.js';
+import { DelayLine } from './delay-line.js';
 
 /** Longer than a height takes between machines that are not far apart, shorter than any wait for a missing message. */
 export const MAX_RELAY_DELAY_MS = 200;
@@ -20,55 +21,37 @@ export interface RelayDependencies {
   send(message: ConsensusMessage, isFor: (peer: Address) => boolean): void;
 }
 
-interface Waiting {
+interface Copy {
   readonly message: ConsensusMessage;
   readonly holders: ReadonlySet<Address>;
-  readonly dueMs: number;
 }
 
 export class MessageRelay {
-  readonly #clock: Clock;
-  readonly #delayMs: number;
   readonly #dependencies: RelayDependencies;
-  /** In the order in which they came. Bounded by what the core accepts at a height (HeightLog). */
-  #waiting: Waiting[] = [];
-  #timer: Timer | null = null;
+  /** Bounded by what the core accepts at a height (HeightLog). */
+  readonly #waiting: DelayLine<Copy>;
 
   constructor(clock: Clock, timeoutVoteMs: number, dependencies: RelayDependencies) {
-    this.#clock = clock;
-    this.#delayMs = Math.min(MAX_RELAY_DELAY_MS, timeoutVoteMs / SHARE_OF_TIMEOUT);
     this.#dependencies = dependencies;
+    const delayMs = Math.min(MAX_RELAY_DELAY_MS, timeoutVoteMs / SHARE_OF_TIMEOUT);
+    this.#waiting = new DelayLine(clock, delayMs, (copies) => this.#passToAuthorities(copies));
   }
 
   /** @param holders the peers that sent it to us; may grow meanwhile */
   pass(message: ConsensusMessage, holders: ReadonlySet<Address>): void {
     const { isAuthority, send } = this.#dependencies;
     send(message, (peer) => !isAuthority(peer) && !holders.has(peer));
-    this.#waiting.push({ message, holders, dueMs: this.#clock.monotonic() + this.#delayMs });
-    this.#timer ??= this.#clock.after(this.#delayMs, () => this.#flush());
+    this.#waiting.put({ message, holders });
   }
 
   /** The height is over: whoever lacks something of it takes its block. */
   clear(): void {
-    this.#timer?.cancel();
-    this.#timer = null;
-    this.#waiting = [];
+    this.#waiting.clear();
   }
 
-  #flush(): void {
+  #passToAuthorities(copies: readonly Copy[]): void {
     const { isAuthority, hasShown, send } = this.#dependencies;
-    const nowMs = this.#clock.monotonic();
-    const due = this.#waiting.filter(({ dueMs }) => dueMs <= nowMs);
-    this.#waiting = this.#waiting.slice(due.length);
-    const [next] = this.#waiting;
-    this.#timer =
-      next === undefined ? null : this.#clock.after(wholeMs(next.dueMs - nowMs), () => this.#flush());
-    for (const { message, holders } of due)
+    for (const { message, holders } of copies)
       send(message, (peer) => isAuthority(peer) && !holders.has(peer) && !hasShown(peer, message));
   }
-}
-
-/** A timer may fire a rounding error too early: what is left then would pass in no time, and the next one as well. */
-function wholeMs(ms: number): number {
-  return Math.max(1, Math.ceil(ms));
 }

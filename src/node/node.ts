@@ -134,7 +134,9 @@ export class Node {
     this.#consensus = this.#createConsensus(opened.record);
     this.#gossip = new TransactionGossip(clock, {
       send: (peer, message) => this.#send(peer, message),
-      broadcast: (message, except) => this.#broadcast(message, (peer) => peer !== except),
+      broadcast: (message, isFor) => this.#broadcast(message, isFor),
+      isAuthority: (peer) => this.#authorities.has(peer),
+      isPending: ({ wireHash }) => this.mempool.hasWire(wireHash),
       pending: () => this.mempool.readyAll(),
     });
     this.intake = new TransactionIntake(

@@ -1,11 +1,18 @@
-/** Passes transactions on: new ones once to every peer, in batches, and what is pending to a peer that just came. */
+/**
+ * Passes transactions on: new ones once to every peer, in batches, and what is pending to a peer that just came. An
+ * authority is connected to all the others whenever all is well, and tells them itself: what comes from one waits a
+ * moment before it goes to the others, and goes only if it is still pending then.
+ */
 import type { Clock, Timer } from '../ports/clock.js';
 import type { Address } from '../protocol/bytes.js';
 import type { Message } from '../protocol/messages.js';
 import type { Transaction } from '../protocol/transaction.js';
+import { DelayLine } from './delay-line.js';
 
 /** The first transaction goes at once; those that follow within this wait for each other. */
 const COALESCE_MS = 5;
+/** Longer than a height takes between machines that are not far apart; a client would not mind it once. */
+const AUTHORITY_DELAY_MS = 200;
 /** Wire forms in one frame. */
 const MAX_FRAME_BYTES = 1_000_000;
 /** Offered to one peer at once, well below its send queue; the rest is offered again with the next LDR. */
@@ -13,28 +20,39 @@ const MAX_OFFER_BYTES = 4_000_000;
 
 export interface GossipDependencies {
   send(peer: Address, message: Message): void;
-  broadcast(message: Message, except: Address | null): void;
+  /** To the peers for which `isFor` holds. */
+  broadcast(message: Message, isFor: (peer: Address) => boolean): void;
+  isAuthority(peer: Address): boolean;
+  isPending(transaction: Transaction): boolean;
   /** What is pending, in the order in which it can be applied. */
   pending(): Iterable<Transaction>;
+}
+
+interface Batch {
+  readonly source: Address | null;
+  readonly transactions: Transaction[];
 }
 
 export class TransactionGossip {
   readonly #clock: Clock;
   readonly #dependencies: GossipDependencies;
   /** Waiting to go, by where they came from; bounded by what the mempool accepts within COALESCE_MS. */
-  #waiting = new Map<Address | null, Uint8Array[]>();
+  #waiting = new Map<Address | null, Batch>();
+  /** From authorities, for the other authorities; bounded by what the mempool accepts within the delay. */
+  readonly #delayed: DelayLine<Batch>;
   #timer: Timer | null = null;
   #flushedMs = Number.NEGATIVE_INFINITY;
 
   constructor(clock: Clock, dependencies: GossipDependencies) {
     this.#clock = clock;
     this.#dependencies = dependencies;
+    this.#delayed = new DelayLine(clock, AUTHORITY_DELAY_MS, (batches) => this.#tellAuthorities(batches));
   }
 
   spread(transactions: readonly Transaction[], source: Address | null): void {
-    const wires = this.#waiting.get(source) ?? [];
-    for (const { wire } of transactions) wires.push(wire);
-    this.#waiting.set(source, wires);
+    const batch = this.#waiting.get(source) ?? { source, transactions: [] };
+    batch.transactions.push(...transactions);
+    this.#waiting.set(source, batch);
     if (this.#timer !== null) return;
     const restMs = this.#flushedMs + COALESCE_MS - this.#clock.monotonic();
     if (restMs <= 0) this.#flush();
@@ -54,16 +72,34 @@ export class TransactionGossip {
 
   stop(): void {
     this.#timer?.cancel();
+    this.#delayed.clear();
   }
 
   #flush(): void {
+    const { isAuthority } = this.#dependencies;
     this.#timer = null;
     this.#flushedMs = this.#clock.monotonic();
     const waiting = this.#waiting;
     this.#waiting = new Map();
-    for (const [source, wires] of waiting) {
-      for (const txns of frames(wires)) this.#dependencies.broadcast({ type: 'TXN', txns }, source);
+    for (const batch of waiting.values()) {
+      const { source } = batch;
+      const ofAuthority = source !== null && isAuthority(source);
+      this.#tell(batch, (peer) => peer !== source && !(ofAuthority && isAuthority(peer)));
+      if (ofAuthority) this.#delayed.put(batch);
     }
+  }
+
+  #tellAuthorities(batches: readonly Batch[]): void {
+    const { isAuthority, isPending } = this.#dependencies;
+    for (const { source, transactions } of batches) {
+      const batch = { source, transactions: transactions.filter(isPending) };
+      this.#tell(batch, (peer) => isAuthority(peer) && peer !== source);
+    }
+  }
+
+  #tell({ transactions }: Batch, isFor: (peer: Address) => boolean): void {
+    for (const txns of frames(transactions.map(({ wire }) => wire)))
+      this.#dependencies.broadcast({ type: 'TXN', txns }, isFor);
   }
 }
 

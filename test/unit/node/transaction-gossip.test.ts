@@ -1,0 +1,97 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { TransactionGossip } from '../../../src/node/transaction-gossip.js';
+import type { Address } from '../../../src/protocol/bytes.js';
+import type { Message } from '../../../src/protocol/messages.js';
+import type { Transaction } from '../../../src/protocol/transaction.js';
+import { ManualClock } from '../../support/manual-clock.js';
+
+const [alpha, beta, gamma] = ['a1', 'a2', 'a3'] as Address[] as [Address, Address, Address];
+const [reader, follower] = ['b1', 'b2'] as Address[] as [Address, Address];
+const AUTHORITIES = new Set([alpha, beta, gamma]);
+const PEERS = [alpha, beta, gamma, reader, follower];
+const LATER_MS = 1_000;
+
+const transaction = (byte: number) =>
+  ({ wire: Uint8Array.of(byte), wireHash: `hash ${byte}` }) as unknown as Transaction;
+
+describe('the gossip of transactions', () => {
+  let clock: ManualClock;
+  let gossip: TransactionGossip;
+  const pending = new Set<Transaction>();
+  /** What each peer was told, the first bytes of the wire forms. */
+  let told: Map<Address, number[]>;
+
+  function tell(peer: Address, message: Message): void {
+    if (message.type !== 'TXN') throw new Error(`${message.type} is no gossip of transactions`);
+    told.set(peer, [...(told.get(peer) ?? []), ...message.txns.map(([byte = -1]) => byte)]);
+  }
+
+  function spread(bytes: readonly number[], source: Address | null): Transaction[] {
+    const transactions = bytes.map(transaction);
+    for (const each of transactions) pending.add(each);
+    gossip.spread(transactions, source);
+    return transactions;
+  }
+
+  const reached = () => [...told.keys()].sort();
+
+  beforeEach(() => {
+    clock = new ManualClock();
+    pending.clear();
+    told = new Map();
+    gossip = new TransactionGossip(clock, {
+      send: tell,
+      broadcast: (message, isFor) => {
+        for (const peer of PEERS) if (isFor(peer)) tell(peer, message);
+      },
+      isAuthority: (peer) => AUTHORITIES.has(peer),
+      isPending: (each) => pending.has(each),
+      pending: () => pending,
+    });
+  });
+
+  it('tells everybody at once of what was submitted here', () => {
+    spread([1], null);
+    expect(reached()).toEqual([...PEERS].sort());
+  });
+
+  it('tells everybody else at once of what a basic node said', () => {
+    spread([1], reader);
+    expect(reached()).toEqual([alpha, beta, gamma, follower].sort());
+  });
+
+  it('tells authorities of what an authority said only if it is still pending a moment later', async () => {
+    const [, second] = spread([1, 2], alpha);
+    expect(reached()).toEqual([reader, follower].sort());
+    if (second !== undefined) pending.delete(second);
+    await clock.advance(LATER_MS);
+    expect(told.get(beta)).toEqual([1]);
+    expect(told.get(gamma)).toEqual([1]);
+    expect(told.has(alpha)).toBe(false);
+    expect(told.get(reader)).toEqual([1, 2]);
+  });
+
+  it('puts what follows at once into one batch', async () => {
+    spread([1], null);
+    spread([2], null);
+    spread([3], null);
+    expect(told.get(alpha)).toEqual([1]);
+    await clock.advance(LATER_MS);
+    expect(told.get(alpha)).toEqual([1, 2, 3]);
+  });
+
+  it('offers all that is pending', () => {
+    pending.add(transaction(7)).add(transaction(8));
+    gossip.offer(beta);
+    expect([...told]).toEqual([[beta, [7, 8]]]);
+  });
+
+  it('says nothing any more when it was stopped', async () => {
+    spread([1], alpha);
+    told.clear();
+    gossip.stop();
+    await clock.advance(LATER_MS);
+    expect(reached()).toEqual([]);
+    expect(clock.pending).toBe(0);
+  });
+});
