@@ -25,6 +25,8 @@ interface CnodeArguments extends ConfigArguments, PidfileArguments {
   readonly 'passphrase-file': string | undefined;
   readonly 'accept-lost-record': boolean;
   readonly prune: number | undefined;
+  readonly snapshot: number | undefined;
+  readonly sync: 'full' | 'snapshot' | undefined;
 }
 
 const TOKEN_FILE = 'http.token';
@@ -75,6 +77,18 @@ function builder(yargs: Argv<object>): Argv<CnodeArguments> {
       describe:
         'how many of the newest blocks to keep whole; of older ones headers and certificates stay [default: all]',
     })
+    .option('snapshot', {
+      type: 'number',
+      requiresArg: true,
+      describe:
+        'how many blocks lie between two snapshots for nodes that join; 0 makes none [default: 10000, or storage.snapshot]',
+    })
+    .option('sync', {
+      requiresArg: true,
+      choices: ['full', 'snapshot'] as const,
+      describe:
+        'how a node without a chain begins: with all blocks, or with the newest snapshot [default: full, or storage.sync]',
+    })
     .check(({ port, 'http-port': httpPort }) => {
       assertPort('port', port);
       assertPort('http-port', httpPort);
@@ -88,6 +102,8 @@ async function handler(args: ArgumentsCamelCase<CnodeArguments>): Promise<void> 
     'p2p.port': args.port,
     'http.port': args.httpPort,
     'storage.prune': args.prune,
+    'storage.snapshot': args.snapshot,
+    'storage.sync': args.sync,
   });
   const log = createLog(config.log.level, config.log.pretty);
   const account = await openAccount(config, args.passphraseFile);
@@ -150,6 +166,8 @@ function daemonOptions(config: Config, account: Account, args: ArgumentsCamelCas
     pinnedGenesisId: network.genesisId ?? null,
     acceptLostRecord: args.acceptLostRecord,
     prune: storage.prune ?? null,
+    snapshotEvery: storage.snapshot,
+    joinBySnapshot: storage.sync === 'snapshot',
     log,
   };
 }

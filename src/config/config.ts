@@ -35,8 +35,13 @@ export interface Config {
     readonly tokenFile: string | undefined;
   };
   readonly network: { readonly genesisId: Hash | undefined };
-  /** Undefined if everything is kept. */
-  readonly storage: { readonly prune: number | undefined };
+  readonly storage: {
+    /** Undefined if everything is kept. */
+    readonly prune: number | undefined;
+    /** Blocks; 0 for none. */
+    readonly snapshot: number;
+    readonly sync: ConfigFile['storage']['sync'];
+  };
   readonly log: {
     readonly level: ConfigFile['log']['level'];
     /** Undefined to go by whether there is a terminal. */
@@ -240,7 +245,7 @@ function toConfig(file: ConfigFile, directory: string): Config {
       tokenFile: http.token_file === undefined ? undefined : resolve(directory, http.token_file),
     },
     network: { genesisId: network.genesis_id },
-    storage: { prune: storage.prune },
+    storage,
     log: { level: log.level, pretty: log.pretty },
   };
 }

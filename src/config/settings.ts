@@ -137,6 +137,13 @@ export const SETTINGS = {
       absent: 'everything is kept',
       why: 'How many of the newest blocks are kept whole. Of older ones only headers and certificates stay, and no transactions, history or past states. Some nodes of a network must keep everything, as new ones sync from them.',
     }),
+    snapshot: setting(withDefault(integer(0, MAX_HEIGHT), 10_000), {
+      unit: 'blocks',
+      why: 'How many blocks lie between the snapshots of the state that are made for nodes that join; 0 makes none. Equal numbers let several nodes give parts of the same one. The last two are kept.',
+    }),
+    sync: setting(withDefault(choice('full', 'snapshot'), 'full'), {
+      why: 'How a node without a chain begins: with all blocks from the beginning, each checked and kept, or with the newest snapshot of its peers, checked against a final header. The latter is for long chains: it takes a fraction of the time, but relies on the quorum of authorities for what was before.',
+    }),
   },
   log: {
     level: setting(

@@ -36,6 +36,7 @@ import type { Log } from './log.js';
 import { Node } from './node.js';
 import type { NodeOptions } from './node-options.js';
 import { PublicFace } from './public-face.js';
+import { joinBySnapshot } from './snapshot-join.js';
 import { systemClock } from './system-clock.js';
 import { systemRandom } from './system-random.js';
 import { ThreadWorker } from './thread-worker.js';
@@ -58,6 +59,7 @@ export interface DaemonOptions
     | 'maxInbound'
     | 'acceptLostRecord'
     | 'prune'
+    | 'snapshotEvery'
     | 'log'
   > {
   readonly basePath: string;
@@ -66,6 +68,8 @@ export interface DaemonOptions
   /** Base URL of the discovery service; null to ask none. */
   readonly discoveryUrl: string | null;
   readonly pinnedGenesisId: Hash | null;
+  /** Whether a node without a chain begins with a snapshot of its peers. */
+  readonly joinBySnapshot: boolean;
 }
 
 export interface Daemon {
@@ -143,15 +147,13 @@ async function begin(
     ofSignerRecord,
   );
   if (signerRecord.droppedAtOpen.length > 0) await SignerRecordStore.distrust(signerRecord);
-  const node = await Node.open(
-    { ...ports, chain, signerRecord, files: new DiskFiles(filesDirectory(basePath, account.address)) },
-    {
-      ...options,
-      genesisBlock,
-      checkDisk: atMostEvery(DISK_CHECK_FRESH_MS, () => disk.check()),
-      onFailure: fail,
-    },
-  );
+  const files = new DiskFiles(filesDirectory(basePath, account.address));
+  const nodePorts = { ...ports, chain, signerRecord, files };
+  const checkDisk = atMostEvery(DISK_CHECK_FRESH_MS, () => disk.check());
+  const nodeOptions = { ...options, genesisBlock, checkDisk, onFailure: fail };
+  const discover = discoverer(options, ports, genesis.block.id);
+  const taken = options.joinBySnapshot ? await joinBySnapshot(nodePorts, { ...nodeOptions, discover }) : null;
+  const node = await Node.open(nodePorts, nodeOptions, taken);
   assertNothingLost(chain, node);
   closers.push(() => node.stop());
   const port = await node.start();
@@ -201,11 +203,8 @@ async function obtainGenesis(options: DaemonOptions, ports: EdgePorts, chain: St
     if (pinnedGenesisId === null || block.id === pinnedGenesisId) return known;
     throw new Error(`the genesis block here is ${block.id}, but network.genesis_id names ${pinnedGenesisId}`);
   }
-  const discovery = pinnedGenesisId === null ? null : discoveryClient(options, ports, pinnedGenesisId);
-  const taken = await fetchGenesis(ports, options, async () => {
-    const members = await discovery?.members();
-    return members?.ok === true ? members.value.map(knownEndpoint) : [];
-  });
+  const discover = pinnedGenesisId === null ? async () => [] : discoverer(options, ports, pinnedGenesisId);
+  const taken = await fetchGenesis(ports, options, discover);
   const { block } = readGenesisBlock(taken);
   if (pinnedGenesisId === null) {
     log(
@@ -232,6 +231,19 @@ async function untilGenesisTime(timeMs: number, log: Log): Promise<void> {
 function discoveryClient(options: DaemonOptions, ports: EdgePorts, network: Hash): DiscoveryClient | null {
   const { discoveryUrl: url } = options;
   return url === null ? null : new DiscoveryClient({ ...ports, url, network, fetch });
+}
+
+/** Who is listed at the discovery service; nobody if there is none, or it does not answer. */
+function discoverer(
+  options: DaemonOptions,
+  ports: EdgePorts,
+  network: Hash,
+): () => Promise<readonly KnownEndpoint[]> {
+  const client = discoveryClient(options, ports, network);
+  return async () => {
+    const members = await client?.members();
+    return members?.ok === true ? members.value.map(knownEndpoint) : [];
+  };
 }
 
 /** Lists the node at the discovery service, and dials whoever is listed there, for as long as it runs. */

@@ -5,7 +5,7 @@
  *
  * | prefix | key                                 | value                                                          |
  * | ------ | ----------------------------------- | -------------------------------------------------------------- |
- * | 00     | 00                                  | format number                                                  |
+ * | 00     | 00                                  | format number; 0 while a snapshot is being taken: no chain yet |
  * | 00     | 01                                  | genesis id                                                     |
  * | 00     | 02                                  | head: [number, id, time in ms, supply]                         |
  * | 00     | 03                                  | base: [number, lowest header]; absent if all is kept           |

@@ -45,7 +45,7 @@ describe('a config file', () => {
       },
       http: { host: '127.0.0.1', port: undefined, tokenFile: undefined },
       network: { genesisId: undefined },
-      storage: { prune: undefined },
+      storage: { prune: undefined, snapshot: 10_000, sync: 'full' },
       log: { level: 'info', pretty: undefined },
     });
   });
