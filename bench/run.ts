@@ -18,6 +18,7 @@ import { loadedRow } from './rows/loaded.js';
 import { memoryRow } from './rows/memory.js';
 import { networkRow, singleRow } from './rows/network.js';
 import { powRow } from './rows/pow.js';
+import { snapshotRow } from './rows/snapshot.js';
 import { startRow } from './rows/start.js';
 import { verifiesPerSecond, verifyFigure } from './rows/verify.js';
 
@@ -34,6 +35,7 @@ const ROWS: readonly Row[] = [
   httpRow,
   powRow,
   blocksRow,
+  snapshotRow,
 ];
 const NAMES = ['verify', ...ROWS.map(({ name }) => name)];
 

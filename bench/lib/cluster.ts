@@ -1,5 +1,5 @@
 /** Nodes as real processes of the compiled command line, on loopback, each with its own databases. */
-import { cp, mkdir, writeFile } from 'node:fs/promises';
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Child, type ChildEvent } from '../../plugins/lib/devnet/child.js';
@@ -47,8 +47,15 @@ export class Cluster {
     await writeGenesisFile(base, address, this.#genesis);
   }
 
-  /** Starts the node of a prepared account; it dials those that run already. */
-  async start({ address }: Account, role: 'validator' | 'basic'): Promise<RunningNode> {
+  /**
+   * Starts the node of a prepared account; it dials those that run already.
+   * @param storage settings of that section
+   */
+  async start(
+    { address }: Account,
+    role: 'validator' | 'basic',
+    storage: Readonly<Record<string, number | string>> = {},
+  ): Promise<RunningNode> {
     const config = join(this.#directory, `${address}.json`);
     const settings = {
       app: { base_path: '.' },
@@ -56,6 +63,7 @@ export class Cluster {
       p2p: { host: HOST, port: 0, peers: this.nodes.map(({ p2pPort }) => `${HOST}:${p2pPort}`) },
       http: { host: HOST, port: 0 },
       network: { genesis_id: this.#genesis.block.id },
+      storage,
       log: { level: 'info', pretty: false },
     };
     await writeFile(config, JSON.stringify(settings));
@@ -93,6 +101,12 @@ export class Cluster {
       if (performance.now() > untilMs) throw new Error('the nodes do not become ready');
       await sleep(READY_POLL_MS);
     }
+  }
+
+  /** Stops the node that was started last, and forgets all that it had. */
+  async drop({ address }: Account): Promise<void> {
+    await this.nodes.pop()?.child.stop();
+    await rm(accountDirectory(this.#directory, address), { recursive: true });
   }
 
   async stop(): Promise<void> {
