@@ -227,7 +227,8 @@ export class FaultInjector {
     }
     if (this.#wiped.size > 0) return false;
     const others = this.#simulation.machines.filter(
-      (other) => other !== machine && other.honest && other.finalNumber >= machine.finalNumber,
+      (other) =>
+        other !== machine && other.honest && other.prune === null && other.finalNumber >= machine.finalNumber,
     );
     return others.length > this.#maxDoubtful;
   }

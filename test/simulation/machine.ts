@@ -8,6 +8,7 @@ import { Node } from '../../src/node/node.js';
 import type { NodeOptions, NodePorts } from '../../src/node/node-options.js';
 import type { Clock, Timer } from '../../src/ports/clock.js';
 import type { Signer } from '../../src/ports/signer.js';
+import type { Store } from '../../src/ports/store.js';
 import type { Endpoint } from '../../src/ports/transport.js';
 import type { Worker } from '../../src/ports/worker.js';
 import { seekNonce } from '../../src/protocol/block.js';
@@ -86,6 +87,8 @@ export class Machine implements Host {
   /** What the process may fail of. */
   readonly excuses = new Set<Excuse>();
   acceptLostRecord = false;
+  /** Blocks that it keeps whole; null for all. */
+  prune: number | null = null;
   /** The highest block that the process called final, on the chain that it has now. */
   finalNumber = 1;
   phase = '';
@@ -210,6 +213,11 @@ export class Machine implements Host {
     this.chain.wipe();
     this.finalNumber = 1;
     this.excuses.delete('flip');
+  }
+
+  /** What its disk holds now, for checks. */
+  lookIntoChain(): Store {
+    return this.chain.open(this.#diskUser(this.life));
   }
 
   /** Bounds that hold at every moment. */
@@ -371,6 +379,7 @@ export class Machine implements Host {
       allow: [],
       maxInbound: this.#world.maxInbound ?? MAX_INBOUND,
       acceptLostRecord: this.acceptLostRecord,
+      prune: this.prune,
       log: (level, fields, text) => {
         if (this.life !== life) return;
         if (level === 'warn' || level === 'error') this.say(`${level}: ${text} ${JSON.stringify(fields)}`);

@@ -60,6 +60,8 @@ export interface Plan {
   readonly withoutGenesis: ReadonlySet<number>;
   /** Whether these know its id; against liars they must. */
   readonly pinned: boolean;
+  /** Machines that keep only so many of their newest blocks whole. A quorum of honest authorities keeps all. */
+  readonly pruning: ReadonlyMap<number, number>;
 }
 
 const CLIENTS = 6;
@@ -130,7 +132,32 @@ export function drawPlan(seed: number): Plan {
     submitEveryMs: chance.pick(large ? [1_000, 4_000] : [50, 200, 500, 2_000]),
     oddity: chance.pick([0, 0.1, 0.3]),
     ...drawWithoutGenesis(new Chance(seed, 'without genesis'), count, basicCount, liars),
+    pruning: drawPruning(new Chance(seed, 'pruning'), count, basicCount, liars),
   };
+}
+
+/** Never more authorities than a basic node knows less one: it must find one that keeps all. */
+const MAX_PRUNING_AUTHORITIES = 3;
+
+function drawPruning(
+  chance: Chance,
+  count: number,
+  basicCount: number,
+  liars: Plan['liars'],
+): ReadonlyMap<number, number> {
+  if (!chance.chance(0.4)) return new Map();
+  const authorities = Array.from({ length: count }, (_, index) => index);
+  const keepers = chance.sample(
+    authorities.filter((index) => !liars.has(index)),
+    Math.ceil((2 * count) / 3),
+  );
+  const others = chance.sample(
+    authorities.filter((index) => !keepers.includes(index)),
+    MAX_PRUNING_AUTHORITIES,
+  );
+  const basics = Array.from({ length: basicCount }, (_, index) => count + index);
+  const pruning = [...others, ...basics].filter(() => chance.chance(0.7));
+  return new Map(pruning.map((index) => [index, chance.pick([3, 5, 10, 30])]));
 }
 
 /** Any, as long as an honest authority has it. */

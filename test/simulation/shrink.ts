@@ -16,6 +16,7 @@ export const PARTS: readonly string[] = [
   'liars',
   'basics',
   'without genesis',
+  'pruning',
 ];
 
 /** The plan of `seed`, some of its parts left out. @throws Error for a part that there is not */
@@ -39,6 +40,7 @@ export function planWithout(seed: number, parts: readonly string[]): Plan {
     beyond: plan.beyond && !without('liars'),
     basics: without('basics') ? [] : plan.basics,
     withoutGenesis: without('without genesis') ? new Set() : plan.withoutGenesis,
+    pruning: without('pruning') ? new Map() : plan.pruning,
   };
 }
 

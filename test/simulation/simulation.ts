@@ -15,6 +15,7 @@ import { Judge } from './judge.js';
 import { Liar } from './liar.js';
 import { hostOf, Machine, type MachineWorld, PORT } from './machine.js';
 import { drawPlan, type Plan } from './plan.js';
+import { assertPruned, isToPrune } from './pruned.js';
 import { Trace } from './trace.js';
 import { Split, type Violation, violated } from './violation.js';
 import { Workload } from './workload.js';
@@ -40,6 +41,8 @@ export interface SimulationCounts {
   genesisTaken: number;
   drops: number;
   evidence: number;
+  /** Blocks that nodes keep no longer, at the end. */
+  pruned: number;
 }
 
 /** Tells what happens and when, in place of chance: see `scenarios`. */
@@ -83,6 +86,7 @@ export class Simulation implements MachineWorld {
     genesisTaken: 0,
     drops: 0,
     evidence: 0,
+    pruned: 0,
   };
   readonly signMs: number;
   strikeRate: number;
@@ -251,7 +255,7 @@ export class Simulation implements MachineWorld {
     this.#submitting = false;
     const catchUpMs = this.agenda.nowMs + CATCH_UP_MS;
     const apart = () => new Set(honest.map(({ head }) => head)).size > 1;
-    while (apart()) {
+    while (apart() || honest.some(isToPrune)) {
       if (!(await this.#step(catchUpMs))) violated(`some do not catch up: ${this.#describe()}`);
     }
   }
@@ -265,7 +269,10 @@ export class Simulation implements MachineWorld {
       if (!machine.honest || machine.dead || machine.chain.isDamaged) continue;
       if (node === undefined) return violated(`${name} is down at the end`);
       const head = node.chain.head.header.number;
+      const base = await assertPruned(machine, node, finals);
+      this.counts.pruned += Math.max(0, base - 1);
       for (let number = 1; number <= head; number++) {
+        if (number > 1 && number <= base) continue;
         const final = await node.reader.block(number);
         if (final?.block.id !== finals.get(number))
           violated(`${name} has another block ${number} at the end`);
@@ -285,7 +292,10 @@ export class Simulation implements MachineWorld {
       for (const [id, place] of executor.transactions) {
         const status = node.reader.status(id);
         const found = status?.state === 'final' ? `${status.blockNumber} ${status.index}` : status?.state;
-        if (found !== place) violated(`${name} lost transaction ${id}: ${found} instead of ${place}`);
+        // The pool may remember one that is pruned.
+        const isGone = found === undefined && Number.parseInt(place, 10) <= base;
+        if (found !== place && !isGone)
+          violated(`${name} lost transaction ${id}: ${found} instead of ${place}`);
       }
       const evidence = await node.evidence.list();
       for (const { authority } of evidence)
@@ -353,6 +363,7 @@ export class Simulation implements MachineWorld {
       if (this.plan.pinned) machine.pinnedGenesisId = genesis.block.id;
       machine.chain.latencyMs = this.plan.diskLatencyMs;
       machine.record.latencyMs = this.plan.diskLatencyMs;
+      machine.prune = this.plan.pruning.get(index) ?? null;
       const tricks = liars.get(index);
       if (tricks !== undefined) {
         const place = { index, authorities: authorities.length, genesisId: genesis.block.id };

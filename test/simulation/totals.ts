@@ -31,6 +31,7 @@ export const RARITIES: readonly Rarity[] = [
   { tally: 'acknowledged', what: 'a transaction that a node called final', withinSeeds: OFTEN },
   { tally: 'recordsLost', what: "a signer's record lost, and given up", withinSeeds: OFTEN },
   { tally: 'genesisTaken', what: 'a genesis block taken from a peer', withinSeeds: OFTEN },
+  { tally: 'pruned', what: 'a block that a node keeps no longer', withinSeeds: OFTEN },
   { tally: 'skewed clocks', what: 'a network of skewed clocks', withinSeeds: OFTEN },
   { tally: 'drifting clocks', what: 'a network of clocks that drift', withinSeeds: OFTEN },
   { tally: 'narrow lines', what: 'a network of little bandwidth', withinSeeds: OFTEN },

@@ -212,6 +212,7 @@ function quietPlan(count: number, beyond: boolean): Plan {
     submitEveryMs: 2_000,
     oddity: 0,
     withoutGenesis: new Set(),
+    pruning: new Map(),
     pinned: true,
   };
 }
