@@ -26,9 +26,10 @@ async function handler(argv: ArgumentsCamelCase<ChainArguments>): Promise<void> 
         `${place.directory} is not sound: ${verdict.fault} (${soundText(verdict.soundBlocks)})`,
       );
     }
-    const { blocks, transactions, accounts } = verdict;
+    const { blocks, base, transactions, accounts } = verdict;
     const speed = Math.round(blocks / Math.max(secondsPassed(), 0.001));
-    return `sound: ${blocks} blocks, ${transactions} transactions, ${accounts} accounts; ${speed} blocks/s`;
+    const kept = base === 0 ? '' : ` (up to block ${base} their headers and certificates)`;
+    return `sound: ${blocks} blocks${kept}, ${transactions} transactions, ${accounts} accounts; ${speed} blocks/s`;
   });
   console.log(line);
 }

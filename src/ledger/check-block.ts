@@ -35,24 +35,41 @@ export function checkBlock(
   rules: LedgerRules,
 ): ProtocolError | null {
   const { header, transactions } = block;
-  if (header.hashParent !== parent.id) return bad(`its parent is ${header.hashParent}, not ${parent.id}`);
-  if (header.number !== parent.header.number + 1)
-    return bad(`number ${header.number} does not follow its parent's`);
-  if (header.time <= parent.header.time) return bad("its time is not after its parent's");
+  const error = checkSealedHeader(block, parent, authorities, rules);
+  if (error !== null) return error;
+  if (block.wire.length > MAX_BLOCK_BYTES) return bad(`${block.wire.length} bytes, over ${MAX_BLOCK_BYTES}`);
+  if (transactions.length > rules.maxBound)
+    return bad(`${transactions.length} transactions, over ${rules.maxBound}`);
+  const hashTxns = hashTxnsOf(transactions);
+  if (header.hashTxns !== hashTxns) return bad(`a hash_txns of ${header.hashTxns} instead of ${hashTxns}`);
+  return null;
+}
+
+/**
+ * What of the same holds of a block of which only the header is there.
+ * @param parent undefined if it is not known
+ */
+export function checkSealedHeader(
+  { header, id, signature }: Pick<Block, 'header' | 'id' | 'signature'>,
+  parent: Pick<Block, 'id' | 'header'> | undefined,
+  authorities: AuthoritySet,
+  rules: LedgerRules,
+): ProtocolError | null {
+  if (parent !== undefined) {
+    if (header.hashParent !== parent.id) return bad(`its parent is ${header.hashParent}, not ${parent.id}`);
+    if (header.number !== parent.header.number + 1)
+      return bad(`number ${header.number} does not follow its parent's`);
+    if (header.time <= parent.header.time) return bad("its time is not after its parent's");
+  }
   if (header.difficulty !== rules.difficulty)
     return bad(`difficulty ${header.difficulty}, not ${rules.difficulty}`);
-  if (!meetsDifficulty(block.id, header.difficulty)) return bad('its proof of work is missing');
+  if (!meetsDifficulty(id, header.difficulty)) return bad('its proof of work is missing');
   if (!authorities.has(header.coinbase)) return bad(`its coinbase ${header.coinbase} is no authority`);
-  if (block.signature === null) return bad('it is not sealed');
-  if (block.wire.length > MAX_BLOCK_BYTES) return bad(`${block.wire.length} bytes, over ${MAX_BLOCK_BYTES}`);
+  if (signature === null) return bad('it is not sealed');
   if (header.data !== null && header.data.length > MAX_BLOCK_DATA_BYTES) {
     return bad(`${header.data.length} bytes of data, over ${MAX_BLOCK_DATA_BYTES}`);
   }
-  if (transactions.length > rules.maxBound)
-    return bad(`${transactions.length} transactions, over ${rules.maxBound}`);
   if (header.hashAuthorities !== authorities.hash) return bad('its hash_authorities is wrong');
-  const hashTxns = hashTxnsOf(transactions);
-  if (header.hashTxns !== hashTxns) return bad(`a hash_txns of ${header.hashTxns} instead of ${hashTxns}`);
   return null;
 }
 

@@ -32,7 +32,12 @@ export async function exportChain(
   try {
     const chain = await ChainStore.open(shadow.store);
     if (chain === undefined) throw new Error(`there is no chain in ${place.directory}`);
-    options.onTotal?.(chain.head.number);
+    const { base, head } = chain;
+    if (base.number > GENESIS_NUMBER)
+      throw new Error(
+        `the chain in ${place.directory} has blocks 2 to ${base.number} no more: only a chain that keeps everything can be exported`,
+      );
+    options.onTotal?.(head.number);
     const blocks = await writeChainFile(path, chain.genesisId, blocksOf(chain, options));
     return { genesisId: chain.genesisId, blocks };
   } finally {

@@ -8,9 +8,10 @@ import { decodeBlock } from '../protocol/block.js';
 import type { Hash } from '../protocol/bytes.js';
 import { ProtocolError } from '../protocol/errors.js';
 import { readGenesisBlock } from '../protocol/genesis.js';
+import { decodeSealedHeader } from '../protocol/sealed-header.js';
 import { openLevelStore } from '../storage/level-store.js';
 import { RelaxedStore } from '../storage/relaxed-store.js';
-import { ChainTables } from '../storage/tables.js';
+import { ChainTables, parsed } from '../storage/tables.js';
 import type { Chain } from './chain.js';
 import { ChainFile, ChainFileError } from './chain-file.js';
 import { type ChainPlace, genesisBeside } from './chain-place.js';
@@ -20,7 +21,6 @@ import {
   type NumberedBlock,
   type ReplayOptions,
   replay,
-  storedBlock,
   withDiskCheck,
 } from './replay.js';
 import type { PlaceOptions } from './verify-chain.js';
@@ -109,10 +109,18 @@ async function* behindHead(
       yield block;
       continue;
     }
-    const own = idOf(chain, number, storedBlock(tables, number)?.block);
+    const own = ownId(tables, number);
+    // Below what is kept even of headers nothing can be compared; the base proves all before it.
+    if (own === undefined) continue;
     const other = idOf(chain, number, block.block);
     if (own !== other) throw new BlockFault(number, `it is ${other}, and here it is ${own}`);
   }
+}
+
+/** Undefined where not even its header is kept. */
+function ownId(tables: ChainTables, number: number): Hash | undefined {
+  const stored = tables.header(number);
+  return stored && parsed(`block ${number}`, stored.sealedHeader, decodeSealedHeader).id;
 }
 
 function idOf(chain: Chain, number: number, block: Uint8Array | undefined): Hash {

@@ -7,11 +7,14 @@ import { rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { syncDirectory } from '../keys/write-file.js';
 import type { Store } from '../ports/store.js';
+import { readGenesisBlock } from '../protocol/genesis.js';
 import { EvidenceStore } from '../storage/evidence.js';
 import { openLevelStore } from '../storage/level-store.js';
 import { RelaxedStore } from '../storage/relaxed-store.js';
 import { ChainTables } from '../storage/tables.js';
+import { beginAtBase } from './chain-base.js';
 import { type ChainPlace, genesisBeside, isDamage, openPlace } from './chain-place.js';
+import { openChain } from './open-stores.js';
 import { BlockFault, chainOn, replay, storedBlocks, withDiskCheck } from './replay.js';
 import { highestBlock, ownGenesis, type PlaceOptions, verifyShadow } from './verify-chain.js';
 
@@ -60,9 +63,11 @@ async function rebuild(
   options.onTotal?.(await highestBlock(source));
   try {
     const tables = new ChainTables(source);
-    const chain = await chainOn(store, genesisBlock ?? soundGenesis(tables), options.worker);
+    const begun = genesisBlock ?? soundGenesis(tables);
+    const base = await soundBase(source, store, begun, options);
+    const chain = await chainOn(store, begun, options.worker);
     try {
-      await replay(chain, storedBlocks(tables), withDiskCheck(directory, options));
+      await replay(chain, storedBlocks(tables, base), withDiskCheck(directory, options));
     } catch (error) {
       if (!(error instanceof BlockFault)) throw error;
     }
@@ -76,13 +81,39 @@ async function rebuild(
   }
 }
 
+/** Where the blocks that are whole begin; nothing can be kept of a chain whose beginning is not sound. */
+async function soundBase(
+  source: Store,
+  store: Store,
+  genesisBlock: Uint8Array,
+  { worker, signal }: PlaceOptions,
+): Promise<number> {
+  const genesis = readGenesisBlock(genesisBlock);
+  const tables = new ChainTables(source);
+  try {
+    const parts = { database: source, tables, genesis, worker, target: store, scratch: store };
+    const base = await beginAtBase(parts, signal === undefined ? {} : { signal });
+    // Whether its accounts are those of the base.
+    if (base > 0) await openChain(store, genesisBlock);
+    return base;
+  } catch (error) {
+    if (!(error instanceof BlockFault) && !isDamage(error)) throw error;
+    throw nothingToKeep(error);
+  }
+}
+
+function nothingToKeep(error: Error): Error {
+  const why = isDamage(error) ? error.why : error.message;
+  const message = `nothing can be kept (${why}): delete the chain, and the node syncs it again`;
+  return new Error(message, { cause: error });
+}
+
 function soundGenesis(tables: ChainTables): Uint8Array {
   try {
     return ownGenesis(tables);
   } catch (error) {
     if (!(error instanceof BlockFault)) throw error;
-    const message = `nothing can be kept (${error.message}): delete the chain, and the node syncs it again`;
-    throw new Error(message, { cause: error });
+    throw nothingToKeep(error);
   }
 }
 

@@ -150,11 +150,11 @@ export function withDiskCheck(directory: string, options: ReplayOptions): Replay
 }
 
 /**
- * The blocks of a chain's database behind genesis, up to the last one that has all before it.
+ * The blocks of a chain's database behind genesis, or behind `base`, up to the last one that has all before it.
  * @throws BlockFault for one that cannot be read
  */
-export function* storedBlocks(tables: ChainTables): Generator<NumberedBlock> {
-  for (let number = GENESIS_NUMBER + 1; ; number++) {
+export function* storedBlocks(tables: ChainTables, base = 0): Generator<NumberedBlock> {
+  for (let number = Math.max(base, GENESIS_NUMBER) + 1; ; number++) {
     const stored = storedBlock(tables, number);
     if (stored === undefined) return;
     yield { number, ...stored };

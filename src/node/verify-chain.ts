@@ -1,6 +1,7 @@
 /**
- * Whether a chain's database is what its blocks say: all of them replayed from genesis on a state of its own, and every
- * record held against what that gives. Writes nothing to the database.
+ * Whether a chain's database is what its blocks say: all of them replayed from genesis on a state of its own, or those
+ * that are kept whole on the state at its base, and every record held against what that gives. Writes nothing to the
+ * database.
  */
 import type { Store } from '../ports/store.js';
 import type { Worker } from '../ports/worker.js';
@@ -15,6 +16,7 @@ import type { Shadow } from '../storage/shadow.js';
 import { ChainTables } from '../storage/tables.js';
 import { openTemporaryStore } from '../storage/temporary-store.js';
 import type { Chain, Committed } from './chain.js';
+import { beginAtBase } from './chain-base.js';
 import { type ChainPlace, genesisBeside, isDamage, openPlace } from './chain-place.js';
 import { BlockFault, chainOn, type ReplayOptions, replay, storedBlock, storedBlocks } from './replay.js';
 
@@ -22,6 +24,9 @@ export type Verdict =
   | {
       readonly sound: true;
       readonly blocks: number;
+      /** Of the blocks above genesis up to this one there are headers only; 0 if all are whole. */
+      readonly base: number;
+      /** In the blocks that are whole. */
       readonly transactions: number;
       readonly accounts: number;
     }
@@ -54,12 +59,16 @@ export async function verifyChain(
     };
     // One by one, so that of the sound blocks none is missed that shares a write with a bad one.
     const options = { maxWriteBlocks: 1 };
-    chain = await chainOn(checking, genesisBlock ?? ownGenesis(tables), worker, count, options);
-    await replay(chain, storedBlocks(tables), replayOptions);
+    const begun = genesisBlock ?? ownGenesis(tables);
+    const genesis = readGenesisBlock(begun);
+    const parts = { database, tables, genesis, worker, target: checking, scratch };
+    const base = await beginAtBase(parts, replayOptions);
+    chain = await chainOn(checking, begun, worker, count, options);
+    await replay(chain, storedBlocks(tables, base), replayOptions);
     const blocks = chain.head.header.number;
     await assertNoneBehind(database, tables, blocks);
     await checking.finish();
-    return { sound: true, blocks, transactions, accounts: await countAccounts(scratch) };
+    return { sound: true, blocks, base, transactions, accounts: await countAccounts(scratch) };
   } catch (error) {
     const fault = faultOf(error);
     if (fault === undefined) throw error;

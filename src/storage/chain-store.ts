@@ -80,7 +80,7 @@ export class ChainStore {
     this.#head = head;
     this.#headBlock = block;
     // What the base itself did is not kept: a list that goes on there ends with PRUNED.
-    if (changes === undefined) this.#transactedIn = head.number;
+    if (changes === undefined) this.#transactedIn = base.transactedIn ?? head.number;
     else this.#transactedIn = changes.transactionCount > 0 ? head.number : changes.previousTransacted;
   }
 
@@ -173,13 +173,16 @@ export class ChainStore {
     if (number >= this.#head.number) throw new RangeError(`block ${number} is not below the head`);
     const operations: StoreOperation[] = [];
     let lowest = Math.max(this.#base.number, GENESIS_NUMBER);
+    let { transactedIn = 0 } = this.#base;
     while (lowest < number && operations.length < maxEntries) {
       lowest++;
-      for (const operation of pruneBatch(this.#tables, this.genesisId, lowest)) operations.push(operation);
+      const batch = pruneBatch(this.#tables, this.genesisId, lowest);
+      for (const operation of batch.operations) operations.push(operation);
+      if (batch.transactionCount > 0) transactedIn = lowest;
     }
     if (operations.length === 0) return;
     // Before anything is gone, so that what a reader misses is never taken for damage.
-    this.#base = { ...this.#base, number: lowest };
+    this.#base = { ...this.#base, number: lowest, transactedIn };
     await this.#store.write([putBase(this.#base), ...operations], { sync: false });
   }
 

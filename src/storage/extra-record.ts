@@ -1,12 +1,13 @@
 /** Finds a record that no block of a chain put there. Slow: for a database that is known to have one. */
 import type { Store } from '../ports/store.js';
-import { type Block, decodeBlock } from '../protocol/block.js';
+import { type Block, decodeBlock, GENESIS_NUMBER } from '../protocol/block.js';
 import { fromHex, toHex } from '../protocol/bytes.js';
 import { ProtocolError } from '../protocol/errors.js';
+import { decodeSealedHeader } from '../protocol/sealed-header.js';
 import { isMilestone } from './commit-batch.js';
 import { isWellFormed } from './describe.js';
 import { StorageError } from './errors.js';
-import { addressIn, BLOCK_ID, MILESTONE, numberIn, TRANSACTION, table } from './keys.js';
+import { addressIn, BLOCK_ID, HEADER, MILESTONE, numberIn, TRANSACTION, table } from './keys.js';
 import { ChainTables, decodeInteger, decodePlace } from './tables.js';
 
 /** @param prefix of a table whose records are written once; all that the blocks up to the head promise are there */
@@ -25,11 +26,13 @@ export async function extraRecord(
 class Promises {
   readonly #tables: ChainTables;
   readonly #head: number;
+  readonly #base: number;
   readonly #genesisId: Uint8Array;
 
   constructor(tables: ChainTables) {
     this.#tables = tables;
     this.#head = tables.head()?.number ?? 0;
+    this.#base = tables.base().number;
     this.#genesisId = fromHex(tables.genesisId() ?? '');
   }
 
@@ -44,8 +47,10 @@ class Promises {
 
   #include(key: Uint8Array, value: Uint8Array): boolean {
     switch (key[0]) {
-      case BLOCK_ID:
-        return this.#block(decodeInteger(value))?.id === toHex(key.subarray(1));
+      case BLOCK_ID: {
+        const header = this.#tables.header(decodeInteger(value));
+        return header !== undefined && decodeSealedHeader(header.sealedHeader).id === toHex(key.subarray(1));
+      }
       case TRANSACTION: {
         const { blockNumber, index } = decodePlace(value);
         return this.#block(blockNumber)?.transactions[index]?.id === toHex(key.subarray(1));
@@ -56,8 +61,12 @@ class Promises {
         const change = this.#tables.changes(number)?.of(addressIn(key));
         return change !== undefined && isMilestone((change.before?.touches ?? 0) + 1);
       }
-      default:
+      case HEADER:
         return numberIn(key, 1) <= this.#head;
+      default: {
+        const number = numberIn(key, 1);
+        return number <= this.#head && (number > this.#base || number === GENESIS_NUMBER);
+      }
     }
   }
 

@@ -8,7 +8,8 @@
  * | 00     | 00                                  | format number; 0 while a snapshot is being taken: no chain yet |
  * | 00     | 01                                  | genesis id                                                     |
  * | 00     | 02                                  | head: [number, id, time in ms, supply]                         |
- * | 00     | 03                                  | base: [number, lowest header]; absent if all is kept           |
+ * | 00     | 03                                  | base: [number, lowest header, newest block up to it with       |
+ * |        |                                     | transactions]; absent if all is kept                           |
  * | 01     | number:4                            | [sealed header, certificate wire form or nil in genesis]       |
  * | 02     | number:4                            | the rest of the block's wire form: its transactions, as it is  |
  * | 03     | block id:32                         | number                                                         |

@@ -12,8 +12,14 @@ import { isMilestone } from './commit-batch.js';
 import { bodyKey, changesKey, milestoneKey, transactionKey } from './keys.js';
 import { type ChainTables, changesName, parsed, present } from './tables.js';
 
+export interface PruneBatch {
+  readonly operations: readonly StoreOperation[];
+  /** How many the block has. */
+  readonly transactionCount: number;
+}
+
 /** @throws StorageError DAMAGED if the block is not there, or not what was written */
-export function pruneBatch(tables: ChainTables, genesisId: Hash, number: number): StoreOperation[] {
+export function pruneBatch(tables: ChainTables, genesisId: Hash, number: number): PruneBatch {
   const what = `block ${number}`;
   const body = present(tables.body(number), what);
   const ids = parsed(what, body, (bytes) => idsIn(bytes, fromHex(genesisId)));
@@ -21,7 +27,8 @@ export function pruneBatch(tables: ChainTables, genesisId: Hash, number: number)
   const changes = present(tables.changes(number), changesName(number));
   for (const [address, { before }] of changes)
     if (isMilestone((before?.touches ?? 0) + 1)) keys.push(milestoneKey(address, number));
-  return keys.map((key) => ({ key, value: null }));
+  const operations = keys.map((key) => ({ key, value: null }));
+  return { operations, transactionCount: ids.length };
 }
 
 /** @throws ProtocolError MALFORMED */

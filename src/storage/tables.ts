@@ -51,6 +51,8 @@ export interface Base {
   readonly number: number;
   /** Headers and certificates are kept of genesis, and from this block on. */
   readonly lowestHeader: number;
+  /** The newest block up to `number` with transactions, as far as is known; absent for `number` itself. */
+  readonly transactedIn?: number;
 }
 
 /** Where a final transaction is. */
@@ -88,10 +90,11 @@ export class ChainTables {
 
   base(): Base {
     const read = (bytes: Uint8Array): Base => {
-      const fields = Fields.decode(bytes, 2, 'base');
+      const fields = Fields.decode(bytes, 3, 'base');
       return {
         number: fields.integer('number', MAX_HEIGHT),
         lowestHeader: fields.integer('header', MAX_HEIGHT),
+        transactedIn: fields.integer('transacted in', MAX_HEIGHT),
       };
     };
     return this.#read(BASE_KEY, 'the base', read) ?? WHOLE;
@@ -186,8 +189,8 @@ export function putHead(head: Head): StoreOperation {
   return put(HEAD_KEY, [head.number, fromHex(head.id), head.timeMs, head.supply]);
 }
 
-export function putBase({ number, lowestHeader }: Base): StoreOperation {
-  return put(BASE_KEY, [number, lowestHeader]);
+export function putBase({ number, lowestHeader, transactedIn = number }: Base): StoreOperation {
+  return put(BASE_KEY, [number, lowestHeader, transactedIn]);
 }
 
 /** A whole block: its header and its body. */

@@ -11,6 +11,7 @@ import { inlineWorker } from '../../../src/node/inline-worker.js';
 import { type PlaceOptions, type Verdict, verifyPlace } from '../../../src/node/verify-chain.js';
 import { fromHex } from '../../../src/protocol/bytes.js';
 import { encode } from '../../../src/protocol/encoding.js';
+import { ChainStore } from '../../../src/storage/chain-store.js';
 import { openLevelStore } from '../../../src/storage/level-store.js';
 import type { MemoryStore } from '../../../src/storage/memory-store.js';
 import { ChainTables, present } from '../../../src/storage/tables.js';
@@ -109,6 +110,20 @@ describe('a chain that is exported and imported', () => {
     await exportChain(account, again, options);
     expect((await readFile(again)).equals(first)).toBe(true);
     await expect(exportChain(account, path, options)).rejects.toThrow(`${path} is there already`);
+  });
+
+  it('is not made of a chain that keeps only its newest blocks, which goes on with one all the same', async () => {
+    const account = join(directory, 'pruned');
+    await writeChain(join(account, 'chain'), prefix);
+    const database = await openLevelStore(join(account, 'chain'));
+    await (await ChainStore.open(database))?.prune(2, 1_000);
+    await database.close();
+    await expect(exportChain(await chainPlace(account), path, options)).rejects.toThrow(
+      'has blocks 2 to 2 no more: only a chain that keeps everything can be exported',
+    );
+    await exported();
+    expect(await importInto(account)).toMatchObject({ before: 3, blocks: BLOCKS });
+    expect(await verifyPlace(await chainPlace(account), options)).toMatchObject({ blocks: BLOCKS, base: 2 });
   });
 
   it('is written as far as whole blocks when it is stopped', async () => {

@@ -8,8 +8,9 @@ import { repairPlace } from '../../../src/node/repair-chain.js';
 import { type PlaceOptions, verifyPlace } from '../../../src/node/verify-chain.js';
 import type { StoreOperation } from '../../../src/ports/store.js';
 import { fromHex } from '../../../src/protocol/bytes.js';
+import { ChainStore } from '../../../src/storage/chain-store.js';
 import { EvidenceStore } from '../../../src/storage/evidence.js';
-import { accountKey, bodyKey, evidenceKey } from '../../../src/storage/keys.js';
+import { accountKey, bodyKey, changesKey, evidenceKey } from '../../../src/storage/keys.js';
 import { openLevelStore } from '../../../src/storage/level-store.js';
 import { MemoryStore } from '../../../src/storage/memory-store.js';
 import { put } from '../../../src/storage/tables.js';
@@ -97,6 +98,36 @@ it('makes wrong records anew without losing a block, and keeps evidence', async 
     sound: true,
     blocks: BLOCKS,
   });
+});
+
+it('keeps of a pruned chain what its base allows: all that is sound above it, or nothing', async () => {
+  const pruned = async (...changes: StoreOperation[]) => {
+    const account = await accountWith();
+    const database = await openLevelStore(join(account, 'chain'));
+    const store = await ChainStore.open(database);
+    await store?.prune(4, Number.MAX_SAFE_INTEGER);
+    await database.write(changes, { sync: true });
+    await database.close();
+    return chainPlace(account);
+  };
+  const sound = await pruned();
+  expect(await verifyPlace(sound, options)).toMatchObject({ sound: true, blocks: BLOCKS, base: 4 });
+  expect(await repairPlace(sound, null, options)).toBeNull();
+
+  const cut = await pruned(without(bodyKey(7)));
+  expect(await repairPlace(cut, null, options)).toMatchObject({ blocks: 6 });
+  expect(await verifyPlace(cut, options)).toMatchObject({ sound: true, blocks: 6, base: 4 });
+
+  const unproved = await pruned(without(changesKey(6)));
+  await expect(repairPlace(unproved, null, options)).rejects.toThrow(
+    'nothing can be kept (the record of changes of block 6 is missing): delete the chain',
+  );
+  const falsified = await pruned(put(accountKey('ee'.repeat(20)), [0, 5, 0, 1, 0, 1]));
+  await expect(repairPlace(falsified, null, options)).rejects.toThrow(
+    'nothing can be kept (its accounts are not those of block 4): delete the chain',
+  );
+  for (const { directory } of [sound, cut, unproved, falsified])
+    expect(await readdir(join(directory, '..'))).toEqual(['chain']);
 });
 
 it('takes genesis from the file beside it if the chain has lost its own, and gives up if there is none', async () => {

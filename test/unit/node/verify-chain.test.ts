@@ -6,7 +6,9 @@ import type { Store, StoreOperation } from '../../../src/ports/store.js';
 import { assembleBlock, decodeBlock } from '../../../src/protocol/block.js';
 import { fromHex } from '../../../src/protocol/bytes.js';
 import { decodeCertificate, encodeCertificate } from '../../../src/protocol/certificate.js';
+import { encode } from '../../../src/protocol/encoding.js';
 import { encodeChanges } from '../../../src/storage/block-changes.js';
+import { ChainStore } from '../../../src/storage/chain-store.js';
 import {
   accountKey,
   blockIdKey,
@@ -26,10 +28,12 @@ import {
   present,
   put,
   putAccount,
+  putBase,
   putBlock,
   putBlockNumber,
   putChanges,
   putHead,
+  putHeader,
   putMilestone,
   putPlace,
   putPublicKey,
@@ -78,7 +82,7 @@ describe('a sound chain', () => {
     const verdict = await verify(maker.stores.chain, genesis.wire);
     // The four authorities, the sender and the recipient hold coins from genesis on, as do the other keys.
     const accounts = Object.keys(JSON.parse(configText()).alloc).length;
-    expect(verdict).toEqual({ sound: true, blocks: BLOCKS, transactions: BLOCKS - 2, accounts });
+    expect(verdict).toEqual({ sound: true, blocks: BLOCKS, base: 0, transactions: BLOCKS - 2, accounts });
     expect(await dump(maker.stores.chain)).toBe(before);
   });
 
@@ -389,3 +393,115 @@ describe('a record that is not what the blocks say', () => {
 function configText(): string {
   return Buffer.from(decoded(1).header.data ?? []).toString();
 }
+
+describe('a chain that keeps only its newest blocks', () => {
+  const LAST = 12;
+  const BASE = 8;
+  let whole: BlockMaker;
+
+  beforeAll(async () => {
+    whole = await BlockMaker.on(genesis);
+    await growTo(whole, LAST);
+  });
+
+  async function pruned(base = BASE, ...operations: StoreOperation[]): Promise<MemoryStore> {
+    const database = await copyOf(whole.stores.chain);
+    const store = present(await ChainStore.open(database), 'the chain');
+    await store.prune(base, Number.MAX_SAFE_INTEGER);
+    await database.write(operations, { sync: true });
+    return database;
+  }
+
+  it.each([2, 3, 7, BASE, 9, LAST - 1])('is sound with its base at block %i', async (base) => {
+    const database = await pruned(base);
+    const before = await dump(database);
+    const verdict = await verify(database, genesis.wire);
+    expect(verdict).toMatchObject({ sound: true, blocks: LAST, base });
+    expect(await dump(database)).toBe(before);
+  });
+
+  const of = (number: number) => present(new ChainTables(whole.stores.chain).header(number), `${number}`);
+  const changesOf = (number: number) =>
+    present(new ChainTables(whole.stores.chain).changes(number), `${number}`);
+  const wholeBlock = (number: number) =>
+    present(new ChainTables(whole.stores.chain).block(number), `${number}`);
+  const idOf = (number: number) => decodeBlock(wholeBlock(number).block, fromHex(genesis.id)).id;
+  const transactionOf = (number: number) =>
+    decodeBlock(wholeBlock(number).block, fromHex(genesis.id)).transactions[0]?.id ?? '';
+
+  it.each<[string, () => StoreOperation[], RegExp]>([
+    ['a header below its base is missing', () => [without(headerKey(5))], /^block 5: its header is missing/],
+    [
+      'a header is another block',
+      () => [putHeader(5, of(6))],
+      /^block 5: BAD_BLOCK: bad block: its parent is/,
+    ],
+    [
+      'a certificate is that of another block',
+      () => [putHeader(5, { ...of(5), certificate: of(6).certificate })],
+      /^block 5: a signature of its seal or certificate is bad/,
+    ],
+    [
+      'a seal is damaged',
+      () => [
+        putHeader(5, { ...of(5), sealedHeader: changed(of(5).sealedHeader, of(5).sealedHeader.length - 3) }),
+      ],
+      /^block 5: a signature of its seal or certificate is bad/,
+    ],
+    [
+      'a certificate is missing',
+      () => [putHeader(5, { ...of(5), certificate: null })],
+      /^block 5: its certificate/,
+    ],
+    ['the index of a header is missing', () => [without(blockIdKey(idOf(5)))], /5/],
+    ['the base is another', () => [putBase({ number: BASE - 1, lowestHeader: 1 })], /block 8 is missing/],
+    ['a block above the base is missing', () => [without(bodyKey(BASE + 1))], /^block 9: it is missing/],
+    [
+      'what a block did is missing',
+      () => [without(changesKey(BASE + 2))],
+      /the record of changes of block 10 is missing/,
+    ],
+    [
+      'a block below the base has left its transactions',
+      () => [{ key: bodyKey(5), value: encode([]) }],
+      /block 5/,
+    ],
+    ['and the place of one', () => [putPlace(transactionOf(5), { blockNumber: 5, index: 0 })], /transaction/],
+    [
+      'an account is another',
+      () => {
+        const tables = new ChainTables(whole.stores.chain);
+        const record = present(tables.account(keyOf(5).address), 'the account');
+        return [putAccount(keyOf(5).address, { ...record, balance: record.balance + 1 })];
+      },
+      /account|accounts/,
+    ],
+    [
+      'an account that nothing touched since the base is missing',
+      () => [without(accountKey(untouched()))],
+      /^account .* found nothing$/,
+    ],
+    [
+      'a key is another',
+      () => [putPublicKey(keyOf(0).address, keyOf(1).publicKey)],
+      /the public key of .* is another one/,
+    ],
+    ['a key is missing', () => [without(publicKeyKey(keyOf(0).address))], /the public key of .* is missing/],
+  ])('is not sound if %s', async (_, operations, fault) => {
+    const verdict = await verify(await pruned(BASE, ...operations()), genesis.wire);
+    if (verdict.sound) throw new Error('nothing was found');
+    expect(verdict.fault).toMatch(fault);
+  });
+
+  /** An account that no block touches behind the base. */
+  function untouched(): string {
+    const touched = new Set<string>();
+    for (let number = BASE + 1; number <= LAST; number++)
+      for (const [address] of changesOf(number)) touched.add(address);
+    const all = Object.keys(JSON.parse(configText()).alloc);
+    return present(
+      all.find((address) => !touched.has(address)),
+      'an untouched account',
+    );
+  }
+});
