@@ -42,6 +42,8 @@ export interface NodeOptions {
   readonly prune?: number | null;
   /** Blocks from one snapshot for others to the next; 0 or absent for none. */
   readonly snapshotEvery?: number;
+  /** Accounts in a part of one at the most, if fewer than usual. */
+  readonly snapshotPartAccounts?: number;
   readonly log: Log;
   /** Rejects when the disk is nearly full: asked before each block is written. */
   readonly checkDisk: () => Promise<void>;

@@ -315,10 +315,10 @@ export class Node {
 
   #createSnapshots(tree: StateTree): SnapshotMaker | null {
     const { files, clock } = this.#ports;
-    const { snapshotEvery: everyBlocks = 0, log } = this.#options;
+    const { snapshotEvery: everyBlocks = 0, snapshotPartAccounts: maxPartAccounts, log } = this.#options;
     return files === undefined
       ? null
-      : new SnapshotMaker({ store: this.#store, tree, files, clock, log, everyBlocks });
+      : new SnapshotMaker({ store: this.#store, tree, files, clock, log, everyBlocks, maxPartAccounts });
   }
 
   #createSync(): Sync {

@@ -39,6 +39,8 @@ export interface SnapshotMakerParts {
   readonly log: Log;
   /** Blocks from one to the next; 0 for none. */
   readonly everyBlocks: number;
+  /** If fewer than usual. */
+  readonly maxPartAccounts?: number | undefined;
 }
 
 export class SnapshotMaker {
@@ -123,7 +125,8 @@ export class SnapshotMaker {
   }
 
   async *#read(number: number, held: HeldTree): AsyncGenerator<SnapshotPart> {
-    for (const subtree of held.subtrees(MAX_PART_ACCOUNTS)) {
+    const { maxPartAccounts = MAX_PART_ACCOUNTS } = this.#parts;
+    for (const subtree of held.subtrees(maxPartAccounts)) {
       const entries = await this.#entriesOf(subtree, number);
       await this.#pause();
       const { path, hash } = subtree;

@@ -228,7 +228,11 @@ export class FaultInjector {
     if (this.#wiped.size > 0) return false;
     const others = this.#simulation.machines.filter(
       (other) =>
-        other !== machine && other.honest && other.prune === null && other.finalNumber >= machine.finalNumber,
+        other !== machine &&
+        other.honest &&
+        other.prune === null &&
+        !other.joins &&
+        other.finalNumber >= machine.finalNumber,
     );
     return others.length > this.#maxDoubtful;
   }

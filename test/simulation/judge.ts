@@ -2,6 +2,7 @@
  * Sees all that is signed, sent and made final, and objects to whatever section 8 forbids. It shares the encodings with
  * the nodes, and no rule: quorums, locks and certificates are counted here a second time.
  */
+import type { Head } from '../../src/node/chain.js';
 import { type Block, decodeBlock } from '../../src/protocol/block.js';
 import { type Address, fromHex, type Hash } from '../../src/protocol/bytes.js';
 import type { Certificate } from '../../src/protocol/certificate.js';
@@ -127,6 +128,16 @@ export class Judge {
     if (known === undefined) this.#firstFinal(block);
     else if (known !== block.id)
       throw new Split(`two final blocks at height ${number}: ${known} and, at ${who}, ${block.id}`);
+  }
+
+  /** A node has taken the state after block `number` from others, if that is above 0, and stands at `head` now. */
+  joined(head: Head, number: number, who: string): void {
+    if (number === 0 || head.header.number !== number) return;
+    const known = this.finals.get(number);
+    if (known !== undefined && known !== head.id)
+      throw new Split(
+        `two final blocks at height ${number}: ${known} and, in the snapshot of ${who}, ${head.id}`,
+      );
   }
 
   #assertCertified({ id, header }: Block, { round, signatures }: Certificate, who: string): void {

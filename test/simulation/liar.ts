@@ -14,7 +14,8 @@ import {
 } from '../../src/protocol/block.js';
 import { fromHex, type Hash } from '../../src/protocol/bytes.js';
 import { encodeFrame, FrameReader, MAX_FRAME_BYTES } from '../../src/protocol/frame.js';
-import { decodeBody, type Message } from '../../src/protocol/messages.js';
+import { decodeBody, type Message, type MessageOf } from '../../src/protocol/messages.js';
+import { type AccountEntry, decodeAccounts, encodeAccounts } from '../../src/protocol/state-part.js';
 import {
   decodeTransaction,
   encodePayload,
@@ -51,7 +52,10 @@ export const TRICKS = [
   'false blocks',
   'malformed',
 ] as const;
-export type Trick = (typeof TRICKS)[number];
+/** Drawn apart, so that seeds keep the rest of their plans. */
+export const LATER_TRICKS = ['false snapshots'] as const;
+export const ALL_TRICKS = [...TRICKS, ...LATER_TRICKS] as const;
+export type Trick = (typeof ALL_TRICKS)[number];
 
 /** How much of its past a liar keeps for replaying it. */
 const MAX_REPLAYS = 50;
@@ -111,6 +115,12 @@ export class Liar {
       case 'BLK':
       case 'GLK':
         return [this.#does('false blocks', 0.5) ? this.#falseBlocks(frame) : frame];
+      case 'BLH':
+      case 'ASN':
+      case 'ASP':
+        return this.#does('false snapshots', type === 'BLH' ? 0.2 : 0.6)
+          ? this.#falseSnapshot(frame)
+          : [frame];
       default:
         return [frame];
     }
@@ -232,6 +242,54 @@ export class Liar {
       ) as [Uint8Array, Uint8Array | null];
     });
     return encodeFrame({ ...message, blocks });
+  }
+
+  #falseSnapshot(frame: Uint8Array): Uint8Array[] {
+    const message = read(frame);
+    // Says nothing at all, or that it has nothing.
+    if (message.type !== 'BLH' && this.#chance.chance(0.2)) return [];
+    switch (message.type) {
+      case 'BLH':
+        return [encodeFrame({ ...message, snapshot: this.#chance.pick([2, message.block_number, 2 ** 30]) })];
+      case 'ASN': {
+        const { header, certificate } = message;
+        if (header === null || certificate === null) return [frame];
+        return [
+          encodeFrame(
+            this.#chance.pick([
+              { ...message, header: this.#spoilt(header) },
+              { ...message, certificate: this.#spoilt(certificate) },
+              { ...message, header: null, certificate: null },
+            ]),
+          ),
+        ];
+      }
+      case 'ASP': {
+        if (message.subtrees !== null)
+          return [encodeFrame({ ...message, subtrees: this.#spoilt(message.subtrees) })];
+        return message.accounts === null
+          ? [frame]
+          : [this.#falsePart(message, decodeAccounts(message.accounts))];
+      }
+      default:
+        return [frame];
+    }
+  }
+
+  #falsePart(message: MessageOf<'ASP'>, entries: readonly AccountEntry[]): Uint8Array {
+    const [first, ...others] = entries;
+    if (first === undefined) return encodeFrame(message);
+    const richer = { ...first.account, balance: first.account.balance + 1 };
+    const accounts = this.#chance.pick<() => Uint8Array>([
+      () => encodeAccounts([{ ...first, account: richer }, ...others]),
+      () => encodeAccounts(entries.map((entry) => ({ ...entry, publicKey: null }))),
+      () => encodeAccounts(entries.map((entry) => ({ ...entry, publicKey: this.#key.publicKey }))),
+      () => encodeAccounts(others),
+      () => encodeAccounts([first, ...entries]),
+      () => encodeAccounts(entries.toReversed()),
+      () => this.#spoilt(encodeAccounts(entries)),
+    ])();
+    return encodeFrame({ ...message, accounts });
   }
 
   #spoilt(bytes: Uint8Array): Uint8Array {

@@ -6,6 +6,7 @@ import type { BlockFinality } from '../../src/node/face.js';
 import { fetchGenesis } from '../../src/node/fetch-genesis.js';
 import { Node } from '../../src/node/node.js';
 import type { NodeOptions, NodePorts } from '../../src/node/node-options.js';
+import { joinBySnapshot } from '../../src/node/snapshot-join.js';
 import type { Clock, Timer } from '../../src/ports/clock.js';
 import type { Signer } from '../../src/ports/signer.js';
 import type { Store } from '../../src/ports/store.js';
@@ -15,6 +16,7 @@ import { seekNonce } from '../../src/protocol/block.js';
 import { fromHex, type Hash } from '../../src/protocol/bytes.js';
 import { decodeProposal, decodeVote, type Proposal, type Vote } from '../../src/protocol/vote.js';
 import { StorageError } from '../../src/storage/errors.js';
+import { MemoryFiles } from '../../src/storage/memory-files.js';
 import { SignerRecordStore } from '../../src/storage/signer-record.js';
 import type { Agenda } from './agenda.js';
 import type { Chance } from './chance.js';
@@ -23,6 +25,7 @@ import { type DiskCounts, NEVER, SimDisk } from './disk.js';
 import type { Host, Outgoing, SimConnection, SimInternet } from './internet.js';
 import type { Judge } from './judge.js';
 import type { KeyRing, SimKey } from './keys.js';
+import { NO_SNAPSHOTS, type Snapshots } from './plan.js';
 import type { Trace } from './trace.js';
 import { Violation, violated } from './violation.js';
 
@@ -46,7 +49,7 @@ export interface MachineWorld {
   readonly trace: Trace;
   readonly keys: KeyRing;
   readonly diskCounts: DiskCounts;
-  readonly counts: { strikes: number; genesisTaken: number };
+  readonly counts: { strikes: number; genesisTaken: number; joined: number };
   /** Probability that a process ends at one of its effects. */
   strikeRate: number;
   /** Whether a script has a process end at this very effect. */
@@ -89,6 +92,11 @@ export class Machine implements Host {
   acceptLostRecord = false;
   /** Blocks that it keeps whole; null for all. */
   prune: number | null = null;
+  snapshots: Snapshots = NO_SNAPSHOTS;
+  /** The block of the snapshot that its chain began with; 0 if it began with genesis. */
+  joinedAt = 0;
+  /** Beside its chain. */
+  #files = new MemoryFiles();
   /** The highest block that the process called final, on the chain that it has now. */
   finalNumber = 1;
   phase = '';
@@ -128,6 +136,11 @@ export class Machine implements Host {
 
   get honest(): boolean {
     return this.liar === undefined;
+  }
+
+  /** Whether it begins with a snapshot, if it has no chain. */
+  get joins(): boolean {
+    return this.snapshots.joining.has(this.index);
   }
 
   get head(): number | undefined {
@@ -211,7 +224,9 @@ export class Machine implements Host {
 
   wipeChain(): void {
     this.chain.wipe();
+    this.#files = new MemoryFiles();
     this.finalNumber = 1;
+    this.joinedAt = 0;
     this.excuses.delete('flip');
   }
 
@@ -286,7 +301,17 @@ export class Machine implements Host {
       this.genesisBlock = genesisBlock;
     }
     if (this.recordCut) await SignerRecordStore.distrust(ports.signerRecord);
-    return Node.open(ports, { ...options, genesisBlock });
+    const { every: snapshotEvery, partAccounts: snapshotPartAccounts } = this.snapshots;
+    const whole = { ...options, genesisBlock, snapshotEvery, snapshotPartAccounts };
+    const taken = this.joins ? await joinBySnapshot(ports, { ...whole, discover: async () => [] }) : null;
+    if (taken !== null && this.life === life) {
+      this.say(`joins by a snapshot of block ${taken.number}`);
+      this.#world.counts.joined++;
+      this.joinedAt = taken.number;
+    }
+    // Its record is whole, as its operator knows; but no chain shows it.
+    const acceptLostRecord = this.acceptLostRecord || (this.joinedAt > 0 && !this.recordCut);
+    return Node.open(ports, { ...whole, acceptLostRecord }, taken);
   }
 
   #final(node: Node, { block, certificate, synced }: BlockFinality): void {
@@ -311,8 +336,10 @@ export class Machine implements Host {
       violated(`${this.name} is back at block ${number} although block ${this.finalNumber} was final`);
     if (!this.honest) return;
     judge.recalled(this.#recalled(node.genesisId), this.key.address);
+    judge.joined(node.chain.head, this.joinedAt, this.name);
     // A block may have reached the disk just before a crash, and nobody heard of it.
-    for (let next = Math.min(number, judge.executor.number + 1); next <= number; next++) {
+    const first = Math.max(this.joinedAt + 1, Math.min(number, judge.executor.number + 1));
+    for (let next = first; next <= number; next++) {
       const found = await node.reader.block(next);
       if (found?.certificate) judge.final(found.block, found.certificate, this.name);
     }
@@ -405,6 +432,7 @@ export class Machine implements Host {
       signer: this.#signer(life),
       chain: this.chain.open(user),
       signerRecord: this.record.open(user),
+      ...(this.snapshots.every > 0 ? { files: this.#files } : {}),
     };
   }
 

@@ -4,7 +4,7 @@ import { type Genesis, genesisBlock, parseGenesis } from '../../src/protocol/gen
 import { Chance } from './chance.js';
 import { EPOCH_MS } from './clock.js';
 import { hashedKeys, type KeyRing, rsaKeys, type SimKey } from './keys.js';
-import { TRICKS, type Trick } from './liar.js';
+import { LATER_TRICKS, TRICKS, type Trick } from './liar.js';
 
 export const FAULTS = [
   'crash',
@@ -62,7 +62,21 @@ export interface Plan {
   readonly pinned: boolean;
   /** Machines that keep only so many of their newest blocks whole. A quorum of honest authorities keeps all. */
   readonly pruning: ReadonlyMap<number, number>;
+  readonly snapshots: Snapshots;
 }
+
+export interface Snapshots {
+  /** Blocks from one to the next; 0 for none. */
+  readonly every: number;
+  /** Accounts in a part at the most. */
+  readonly partAccounts: number;
+  /** Machines that begin with one if they have no chain. A quorum of honest authorities takes all blocks. */
+  readonly joining: ReadonlySet<number>;
+  /** Those of them that start when the others have a chain, and when. */
+  readonly late: ReadonlyMap<number, number>;
+}
+
+export const NO_SNAPSHOTS: Snapshots = { every: 0, partAccounts: 1, joining: new Set(), late: new Map() };
 
 const CLIENTS = 6;
 
@@ -92,8 +106,14 @@ export function drawPlan(seed: number): Plan {
       : 0;
   const places = authorities.map((_, index) => index);
   const liars = new Map(
-    chance.sample(places, lying).map((index) => [index, chance.sample(TRICKS, 1 + chance.below(4))] as const),
+    chance
+      .sample(places, lying)
+      .map((index) => [index, chance.sample<Trick>(TRICKS, 1 + chance.below(4))] as const),
   );
+  const laterTricks = new Chance(seed, 'later tricks');
+  for (const [index, tricks] of liars) {
+    for (const trick of LATER_TRICKS) if (laterTricks.chance(0.5)) liars.set(index, [...tricks, trick]);
+  }
   // What is said to all grows with the square of the nodes, and so does the time to simulate it.
   const large = count + basicCount > 6;
   const quiet = chance.chance(0.1);
@@ -132,8 +152,38 @@ export function drawPlan(seed: number): Plan {
     submitEveryMs: chance.pick(large ? [1_000, 4_000] : [50, 200, 500, 2_000]),
     oddity: chance.pick([0, 0.1, 0.3]),
     ...drawWithoutGenesis(new Chance(seed, 'without genesis'), count, basicCount, liars),
-    pruning: drawPruning(new Chance(seed, 'pruning'), count, basicCount, liars),
+    ...drawKeeping(seed, count, basicCount, liars),
   };
+}
+
+function drawKeeping(
+  seed: number,
+  count: number,
+  basicCount: number,
+  liars: Plan['liars'],
+): Pick<Plan, 'pruning' | 'snapshots'> {
+  const pruning = drawPruning(new Chance(seed, 'pruning'), count, basicCount, liars);
+  const chance = new Chance(seed, 'snapshots');
+  if (!chance.chance(0.5)) return { pruning, snapshots: NO_SNAPSHOTS };
+  const authorities = Array.from({ length: count }, (_, index) => index);
+  const keepers = chance.sample(
+    authorities.filter((index) => !liars.has(index) && !pruning.has(index)),
+    Math.ceil((2 * count) / 3),
+  );
+  const others = Array.from({ length: count + basicCount }, (_, index) => index).filter(
+    (index) => !keepers.includes(index),
+  );
+  const joining = others.filter(() => chance.chance(0.7));
+  const late = joining
+    .filter(() => chance.chance(0.8))
+    .map((index) => [index, chance.between(5_000, 20_000)] as const);
+  const snapshots = {
+    every: chance.pick([2, 3, 5, 8]),
+    partAccounts: chance.pick([1, 3, 1_024]),
+    joining: new Set(joining),
+    late: new Map(late),
+  };
+  return { pruning, snapshots };
 }
 
 /** Never more authorities than a basic node knows less one: it must find one that keeps all. */

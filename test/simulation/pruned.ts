@@ -32,13 +32,19 @@ export async function assertPruned(
   const { name } = machine;
   const head = node.chain.head.header.number;
   const { base } = node.reader;
-  const expected = baseOf(machine, head);
+  const expected = Math.max(baseOf(machine, head), machine.joinedAt);
   if (base !== expected) violated(`${name} keeps blocks above ${base} at the end, not above ${expected}`);
   if (base === 0) return 0;
   const store = machine.lookIntoChain();
   const tables = new ChainTables(store);
   let root: Hash = ZERO_HASH;
   for (let number = 1; number <= head; number++) {
+    // Of blocks below a snapshot there never was anything.
+    if (number > 1 && number < machine.joinedAt) {
+      if (tables.header(number) !== undefined) violated(`${name} has a header of block ${number}`);
+      await assertRefused(name, node, number);
+      continue;
+    }
     const stored = tables.header(number);
     const header = stored && decodeSealedHeader(stored.sealedHeader);
     if (header?.id !== finals.get(number) || (stored?.certificate === null) !== (number === 1))

@@ -1,5 +1,5 @@
 /** Makes a failing seed small: takes one thing after the other out of its plan, and leaves out what the failure does not need. */
-import { ALL_FAULTS, drawPlan, type Plan } from './plan.js';
+import { ALL_FAULTS, drawPlan, NO_SNAPSHOTS, type Plan } from './plan.js';
 import { type Outcome, Simulation } from './simulation.js';
 
 /** What can be left out of a plan, by name. */
@@ -17,6 +17,7 @@ export const PARTS: readonly string[] = [
   'basics',
   'without genesis',
   'pruning',
+  'snapshots',
 ];
 
 /** The plan of `seed`, some of its parts left out. @throws Error for a part that there is not */
@@ -41,6 +42,7 @@ export function planWithout(seed: number, parts: readonly string[]): Plan {
     basics: without('basics') ? [] : plan.basics,
     withoutGenesis: without('without genesis') ? new Set() : plan.withoutGenesis,
     pruning: without('pruning') ? new Map() : plan.pruning,
+    snapshots: without('snapshots') ? NO_SNAPSHOTS : plan.snapshots,
   };
 }
 

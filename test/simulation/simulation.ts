@@ -39,6 +39,10 @@ export interface SimulationCounts {
   recordsLost: number;
   /** From a peer, by a node that had none. */
   genesisTaken: number;
+  /** Chains that began with a snapshot of others. */
+  joined: number;
+  /** Snapshots, or parts of them, that were found false. */
+  falseSnapshots: number;
   drops: number;
   evidence: number;
   /** Blocks that nodes keep no longer, at the end. */
@@ -84,6 +88,8 @@ export class Simulation implements MachineWorld {
     strikes: 0,
     recordsLost: 0,
     genesisTaken: 0,
+    joined: 0,
+    falseSnapshots: 0,
     drops: 0,
     evidence: 0,
     pruned: 0,
@@ -144,6 +150,7 @@ export class Simulation implements MachineWorld {
   accused(by: Machine, fields: Readonly<Record<string, unknown>>): void {
     const { peer, offence, detail } = fields;
     if (Number(fields.score) >= LIMITS.dropScore) this.counts.drops++;
+    if (offence === 'FALSE_SNAPSHOT') this.counts.falseSnapshots++;
     const accused = this.machines.find(({ key }) => key.address === peer);
     if (
       accused === undefined ||
@@ -184,7 +191,9 @@ export class Simulation implements MachineWorld {
       splitting: plan.splitting,
     });
     for (const machine of this.machines)
-      agenda.after(this.#chance.between(0, 2_000), () => this.#start(machine));
+      agenda.after(this.#chance.between(0, 2_000) + (plan.snapshots.late.get(machine.index) ?? 0), () =>
+        this.#start(machine),
+      );
     this.#submit();
     this.#watchBounds();
     this.#faults.start();
@@ -363,6 +372,7 @@ export class Simulation implements MachineWorld {
       if (this.plan.pinned) machine.pinnedGenesisId = genesis.block.id;
       machine.chain.latencyMs = this.plan.diskLatencyMs;
       machine.record.latencyMs = this.plan.diskLatencyMs;
+      machine.snapshots = this.plan.snapshots;
       machine.prune = this.plan.pruning.get(index) ?? null;
       const tricks = liars.get(index);
       if (tricks !== undefined) {

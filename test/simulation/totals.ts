@@ -1,5 +1,5 @@
 /** What many runs came to, and which rare things none of them reached. */
-import { TRICKS } from './liar.js';
+import { ALL_TRICKS } from './liar.js';
 import { ALL_FAULTS } from './plan.js';
 import type { Failure, Report } from './player.js';
 
@@ -31,6 +31,8 @@ export const RARITIES: readonly Rarity[] = [
   { tally: 'acknowledged', what: 'a transaction that a node called final', withinSeeds: OFTEN },
   { tally: 'recordsLost', what: "a signer's record lost, and given up", withinSeeds: OFTEN },
   { tally: 'genesisTaken', what: 'a genesis block taken from a peer', withinSeeds: OFTEN },
+  { tally: 'joined', what: 'a node that joined by a snapshot', withinSeeds: OFTEN },
+  { tally: 'falseSnapshots', what: 'a lie about a snapshot, found', withinSeeds: OFTEN },
   { tally: 'pruned', what: 'a block that a node keeps no longer', withinSeeds: OFTEN },
   { tally: 'skewed clocks', what: 'a network of skewed clocks', withinSeeds: OFTEN },
   { tally: 'drifting clocks', what: 'a network of clocks that drift', withinSeeds: OFTEN },
@@ -38,7 +40,7 @@ export const RARITIES: readonly Rarity[] = [
   { tally: 'frames in pieces', what: 'a network where frames come in pieces', withinSeeds: OFTEN },
   { tally: 'rsa', what: 'a network that signs with RSA', withinSeeds: OFTEN },
   ...ALL_FAULTS.map((tally) => ({ tally, what: `the fault "${tally}"`, withinSeeds: OFTEN })),
-  ...TRICKS.map((trick) => ({
+  ...ALL_TRICKS.map((trick) => ({
     tally: `liar: ${trick}`,
     what: `the lie "${trick}"`,
     withinSeeds: OFTEN,
@@ -104,7 +106,7 @@ export class Totals {
         })
         .join(', ');
     const faults = take(ALL_FAULTS);
-    const lies = take(TRICKS.map((trick) => `liar: ${trick}`)).replaceAll('liar: ', '');
+    const lies = take(ALL_TRICKS.map((trick) => `liar: ${trick}`)).replaceAll('liar: ', '');
     const rare = RARITIES.filter(({ tally }) => rest.has(tally)).map(
       ({ tally, what }) => `  ${rest.get(tally)} × ${what}`,
     );

@@ -9,7 +9,7 @@ import { Chance } from '../chance.js';
 import { EPOCH_MS } from '../clock.js';
 import { hashedKeys, type SimKey } from '../keys.js';
 import type { Machine } from '../machine.js';
-import type { Plan } from '../plan.js';
+import { NO_SNAPSHOTS, type Plan } from '../plan.js';
 import { type Script, Simulation } from '../simulation.js';
 import type { Kind } from '../spoken.js';
 import { FalseTongue, type Retelling } from './false-tongue.js';
@@ -213,6 +213,7 @@ function quietPlan(count: number, beyond: boolean): Plan {
     oddity: 0,
     withoutGenesis: new Set(),
     pruning: new Map(),
+    snapshots: NO_SNAPSHOTS,
     pinned: true,
   };
 }
