@@ -47,6 +47,7 @@ export interface TestNodeOptions {
   readonly peers?: readonly number[];
   readonly stores?: Stores;
   readonly acceptLostRecord?: boolean;
+  readonly prune?: number;
   readonly checkDisk?: () => Promise<void>;
   readonly transport?: Transport;
   readonly clock?: Clock;
@@ -84,6 +85,7 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
     allow: options.allow ?? [],
     maxInbound: 40,
     acceptLostRecord: options.acceptLostRecord ?? false,
+    prune: options.prune ?? null,
     log: (level, fields, text) => {
       logs.add({ ...fields, level, text });
       if (process.env.TEST_LOG !== undefined)
