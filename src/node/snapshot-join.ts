@@ -36,7 +36,7 @@ const STRANDED_MS = 15_000;
 /** So often; then the chain is synced from its beginning. */
 const MAX_ATTEMPTS = 3;
 /** Accounts of one write: synced, so not too few. */
-const WRITE_ACCOUNTS = 8_192;
+const WRITE_ACCOUNTS = 2_048;
 /** Above it nothing is asked for until some are written. */
 const MAX_UNWRITTEN = 65_536;
 const LOG_EVERY_MS = 3_000;

@@ -185,6 +185,14 @@ export class NodeArena {
     return (byte >> (7 - (depth & 7))) & 1;
   }
 
+  /** Below 0 if the key of `leaf` comes before that of `other`, 0 if it is the same, above 0 if it comes after. */
+  compareKeys(leaf: number, other: number): number {
+    const start = leafAt(leaf) + KEY_OFFSET;
+    const otherStart = leafAt(other) + KEY_OFFSET;
+    const [chunk, otherChunk] = [this.#leafChunk(leaf), this.#leafChunk(other)];
+    return chunk.compare(otherChunk, otherStart, otherStart + HASH_BYTES, start, start + HASH_BYTES);
+  }
+
   sameKey(leaf: number, other: number): boolean {
     return this.#sameBytes(leaf, other, KEY_OFFSET);
   }

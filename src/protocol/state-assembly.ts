@@ -96,12 +96,13 @@ export class StateAssembly {
   /** The order of keys makes a part one text, and no account comes twice. */
   #faultOf(path: KeyPath, leaves: readonly number[]): string | undefined {
     const arena = this.#arena;
-    let before = '';
-    for (const leaf of leaves) {
-      const key = arena.key(leaf);
-      if (key <= before) return 'accounts that are not in the order of their keys';
-      before = key;
-      for (let bit = 0; bit < path.length; bit++)
+    for (let i = 1; i < leaves.length; i++) {
+      if (arena.compareKeys(leaves[i - 1] as number, leaves[i] as number) >= 0)
+        return 'accounts that are not in the order of their keys';
+    }
+    // All others are between these two.
+    for (const leaf of [leaves.at(0), leaves.at(-1)]) {
+      for (let bit = 0; leaf !== undefined && bit < path.length; bit++)
         if (arena.keyBit(leaf, bit) !== Number(path[bit])) return 'an account that is not of that place';
     }
     return undefined;

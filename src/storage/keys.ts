@@ -30,7 +30,7 @@
  * Of the blocks above genesis up to the base there is no record in 02, 04, 06 and 09, and none in 01 and 03 below the
  * lowest header.
  */
-import { type Address, fromHex, type Hash } from '../protocol/bytes.js';
+import type { Address, Hash } from '../protocol/bytes.js';
 import { MAX_HEIGHT } from '../protocol/fields.js';
 
 export const META = 0x00;
@@ -121,12 +121,10 @@ function numberKey(prefix: number, number: number): Uint8Array {
 }
 
 function hexKey(prefix: number, hex: string, ...numbers: number[]): Uint8Array {
-  const bytes = fromHex(hex);
-  const key = Buffer.allocUnsafe(1 + bytes.length + 4 * numbers.length);
+  const hexBytes = hex.length / 2;
+  const key = Buffer.allocUnsafe(1 + hexBytes + 4 * numbers.length);
   key[0] = prefix;
-  key.set(bytes, 1);
-  numbers.forEach((number, i) => {
-    key.writeUInt32BE(number, 1 + bytes.length + 4 * i);
-  });
+  if (key.write(hex, 1, 'hex') !== hexBytes) throw new TypeError(`not hexadecimal: ${hex}`);
+  for (const [i, number] of numbers.entries()) key.writeUInt32BE(number, 1 + hexBytes + 4 * i);
   return key;
 }

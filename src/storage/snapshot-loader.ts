@@ -44,11 +44,12 @@ export class SnapshotLoader {
    */
   async add(entries: readonly AccountEntry[]): Promise<void> {
     const operations: StoreOperation[] = [];
-    const place = { touchedIn: this.#number, transactedIn: this.#number, touches: 1 };
+    const [touchedIn, transactedIn, touches] = [this.#number, this.#number, 1];
     for (const { address, account, publicKey } of entries) {
-      operations.push(putAccount(address, { ...account, ...place }));
+      const { nonce, balance, stake } = account;
+      operations.push(putAccount(address, { nonce, balance, stake, touchedIn, transactedIn, touches }));
       if (publicKey !== null) operations.push(putPublicKey(address, publicKey));
-      this.#supply += account.balance + account.stake;
+      this.#supply += balance + stake;
     }
     // Synced, as what is written last must not be there without what was written before.
     await this.#store.write(operations, { sync: true });
