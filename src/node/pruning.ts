@@ -9,12 +9,14 @@ import type { ChainStore } from '../storage/chain-store.js';
 import type { Log } from './log.js';
 
 /** Entries of the database that one step deletes, and up to those of one block more. */
-export const STEP_ENTRIES = 1_000;
+export const STEP_ENTRIES = 500;
 /** Between two steps: several times what one takes of the thread that decides. */
-export const PAUSE_MS = 25;
+export const PAUSE_MS = 50;
 /** Fewer blocks than these go unsaid. */
 const WORTH_TELLING_BLOCKS = 1_000;
 const TELL_EVERY_MS = 10_000;
+/** Blocks after which the disk is asked for the room that they took. */
+export const RECLAIM_EVERY_BLOCKS = 1_000;
 
 export class Pruning {
   readonly #store: ChainStore;
@@ -25,6 +27,8 @@ export class Pruning {
   #pause: Timer | null = null;
   #step: Promise<void> | null = null;
   #closed = false;
+  /** The base when room was reclaimed last. */
+  #reclaimedTo: number;
   /** While many blocks go: when that was said last. */
   #toldMs: number | null = null;
 
@@ -38,16 +42,25 @@ export class Pruning {
     this.#clock = parts.clock;
     this.#log = parts.log;
     this.#fail = fail;
+    this.#reclaimedTo = parts.store.base.number;
   }
 
   /** To be called at the start, and whenever the head has moved. */
   headMoved(): void {
     if (this.#closed || this.#step !== null || this.#pause !== null || this.#excess <= 0) return;
     this.#tell();
-    this.#step = this.#store.prune(this.#target, STEP_ENTRIES).then(
+    this.#step = this.#takeStep().then(
       () => this.#stepped(),
       (error: unknown) => this.#fail(error instanceof Error ? error : new Error(String(error))),
     );
+  }
+
+  async #takeStep(): Promise<void> {
+    await this.#store.prune(this.#target, STEP_ENTRIES);
+    const { number } = this.#store.base;
+    if (this.#excess > 0 || number - this.#reclaimedTo < RECLAIM_EVERY_BLOCKS) return;
+    this.#reclaimedTo = number;
+    await this.#store.reclaim();
   }
 
   /** Resolves when nothing is being deleted any more. */

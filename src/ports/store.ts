@@ -7,6 +7,8 @@ export interface Store {
   entries(range: KeyRange): AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]>;
   /** All or nothing. With `sync` it has reached the disk when the promise resolves. */
   write(operations: readonly StoreOperation[], options: { sync: boolean }): Promise<void>;
+  /** Gives back the room of what was deleted there, where that does not come by itself. */
+  compact?(range: Pick<KeyRange, 'from' | 'to'>): Promise<void>;
   close(): Promise<void>;
 }
 

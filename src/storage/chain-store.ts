@@ -17,7 +17,15 @@ import { type AccountRecord, type BlockChanges, decodeRecord } from './block-cha
 import { type CheckedHead, checkChain } from './chain-check.js';
 import { type BlockCommit, commitBatch, rewrites, TOUCHES_PER_MILESTONE, touchedBy } from './commit-batch.js';
 import { bringUpToDate, putFormat } from './format.js';
-import { accountsBehind, addressIn, GENESIS_ID_KEY, milestonesBehind, numberIn } from './keys.js';
+import {
+  accountsBehind,
+  addressIn,
+  bodyKey,
+  changesKey,
+  GENESIS_ID_KEY,
+  milestonesBehind,
+  numberIn,
+} from './keys.js';
 import { Lru } from './lru.js';
 import { type Page, type PlaceList, pageOfPlaces } from './place-list.js';
 import { pruneBatch } from './prune-batch.js';
@@ -184,6 +192,13 @@ export class ChainStore {
     // Before anything is gone, so that what a reader misses is never taken for damage.
     this.#base = { ...this.#base, number: lowest, transactedIn };
     await this.#store.write([putBase(this.#base), ...operations], { sync: false });
+  }
+
+  /** Has the disk give back the room of the transactions and changes of pruned blocks, beside everything else. */
+  async reclaim(): Promise<void> {
+    const { number } = this.#base;
+    await this.#store.compact?.({ from: bodyKey(0), to: bodyKey(number + 1) });
+    await this.#store.compact?.({ from: changesKey(0), to: changesKey(number + 1) });
   }
 
   /** @throws StorageError DAMAGED unless `root`, made from `accounts()`, is the head's state root */

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { PAUSE_MS, Pruning } from '../../../src/node/pruning.js';
+import { PAUSE_MS, Pruning, RECLAIM_EVERY_BLOCKS } from '../../../src/node/pruning.js';
 import { ChainStore } from '../../../src/storage/chain-store.js';
 import { bodyKey } from '../../../src/storage/keys.js';
 import { MemoryStore } from '../../../src/storage/memory-store.js';
@@ -93,6 +93,24 @@ describe('pruning', () => {
     pruning().headMoved();
     await clock.advance(60_000);
     expect(store.base.number).toBe(1_201 - KEEP);
+  });
+
+  it('asks for the room of what is gone when the long way is done, and then now and again', async () => {
+    const compacted: number[] = [];
+    Object.assign(memory, { compact: async () => void compacted.push(store.base.number) });
+    await grow(1_200);
+    const pruner = pruning();
+    pruner.headMoved();
+    await clock.advance(60_000);
+    expect(compacted).toEqual([1_191, 1_191]);
+    await grow(RECLAIM_EVERY_BLOCKS - 1);
+    pruner.headMoved();
+    await clock.advance(60_000);
+    expect(compacted).toHaveLength(2);
+    await grow(1);
+    pruner.headMoved();
+    await clock.advance(60_000);
+    expect(compacted).toHaveLength(4);
   });
 
   it('ends the node where a block is damaged', async () => {
