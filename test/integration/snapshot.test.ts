@@ -2,11 +2,20 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { toHex } from '../../src/protocol/bytes.js';
 import { sha256Hex } from '../../src/protocol/hash.js';
+import type { Message } from '../../src/protocol/messages.js';
+import { splitBlock } from '../../src/protocol/sealed-header.js';
+import {
+  type AccountEntry,
+  decodeAccounts,
+  encodeAccounts,
+  pathFromWire,
+} from '../../src/protocol/state-part.js';
 import { MemoryFiles } from '../../src/storage/memory-files.js';
+import { Snapshot } from '../../src/storage/snapshot-file.js';
 import { BlockMaker } from '../support/block-maker.js';
 import { growTo } from '../support/chain-directory.js';
 import { ALLOC_EACH, TEST_KEYS, type TestGenesis, testGenesis } from '../support/genesis.js';
-import { expectSameChain, keyOf, start, stop, stopAllAfterEach } from '../support/running-nodes.js';
+import { expectSameChain, keyOf, listen, start, stop, stopAllAfterEach } from '../support/running-nodes.js';
 import { type TestNode, untilHeight } from '../support/test-node.js';
 
 stopAllAfterEach();
@@ -84,6 +93,106 @@ describe('a node without a chain', () => {
     expect((await node.node.reader.block(2))?.block.header.number).toBe(2);
   });
 });
+
+describe('a peer that lies about a snapshot', () => {
+  it.each<[string, (truth: Message) => Message | undefined]>([
+    [
+      'with another header',
+      (truth) => (truth.type === 'ASN' ? { ...truth, header: spoilt(truth.header) } : truth),
+    ],
+    [
+      'with a certificate that does not hold',
+      (truth) => (truth.type === 'ASN' ? { ...truth, certificate: spoilt(truth.certificate) } : truth),
+    ],
+    [
+      'with the header of another block',
+      (truth) => {
+        if (truth.type !== 'ASN') return truth;
+        const other = maker.block({ miner: maker.leader(HEAD + 1) });
+        const [header] = splitBlock(other.wire);
+        return { ...truth, header, certificate: maker.certificate(other).wire };
+      },
+    ],
+    [
+      'with other subtrees',
+      (truth) => (truth.type === 'ASP' ? { ...truth, subtrees: spoilt(truth.subtrees) } : truth),
+    ],
+    [
+      'with an account that is richer',
+      lieAbout((entries) =>
+        entries.map((entry, i) =>
+          i > 0 ? entry : { ...entry, account: { ...entry.account, balance: entry.account.balance + 1 } },
+        ),
+      ),
+    ],
+    ['with an account too few', lieAbout((entries) => entries.slice(1))],
+    ['with a key missing', lieAbout((entries) => entries.map((entry) => ({ ...entry, publicKey: null })))],
+    [
+      "with another account's key",
+      lieAbout((entries) =>
+        entries.map((entry) => ({ ...entry, publicKey: entry.publicKey && keyOf(2).publicKey })),
+      ),
+    ],
+  ])('is found out, blamed, and gone: %s', async (_, lie) => {
+    const truth = await Snapshot.open(files, SNAPSHOT);
+    if (truth === undefined) throw new Error('there is no snapshot');
+    let asked = 0;
+    const liar = await listen({
+      key: keyOf(2),
+      genesis,
+      height: HEAD,
+      answer: (message) => {
+        const { request_id = 0 } = message as { request_id?: number };
+        switch (message.type) {
+          case 'RBH':
+            return { type: 'BLH', request_id, block_number: HEAD, block_id: genesis.id, snapshot: SNAPSHOT };
+          case 'RSN': {
+            asked++;
+            const { sealedHeader: header, certificate } = truth.head;
+            return lie({ type: 'ASN', request_id, header, certificate });
+          }
+          case 'RSP':
+            asked++;
+            void truth.answer(pathFromWire(message.depth, message.prefix)).then((part) => {
+              const answer = lie({ type: 'ASP', request_id, subtrees: null, accounts: null, ...part });
+              if (answer !== undefined) liar.say(answer);
+            });
+            return undefined;
+          default:
+            return undefined;
+        }
+      },
+    });
+    const node = await start(joining([liar.port]));
+    expect(asked).toBeGreaterThan(0);
+    expect(node.logs.all).toContainEqual(expect.objectContaining({ offence: 'FALSE_SNAPSHOT' }));
+    expect(node.logs.all).not.toContainEqual(expect.objectContaining({ event: 'joined' }));
+    expect(node.node.chain.head.header.number).toBe(1);
+
+    // One that does not lie gives all of it, beside the liar.
+    const old = await source();
+    const other = await start({ ...joining([liar.port, old.port]), key: keyOf(5) });
+    expect(other.logs.all).toContainEqual(expect.objectContaining({ event: 'joined', number: SNAPSHOT }));
+    await untilHeight(other, HEAD);
+    await expectSameChain([old, other]);
+  });
+});
+
+function lieAbout(
+  change: (entries: AccountEntry[]) => AccountEntry[],
+): (truth: Message) => Message | undefined {
+  return (truth) =>
+    truth.type === 'ASP' && truth.accounts !== null
+      ? { ...truth, accounts: encodeAccounts(change(decodeAccounts(truth.accounts))) }
+      : truth;
+}
+
+function spoilt(bytes: Uint8Array | null): Uint8Array | null {
+  if (bytes === null) return null;
+  const copy = bytes.slice();
+  copy[40] = (copy[40] ?? 0) ^ 1;
+  return copy;
+}
 
 async function accountsOf({ node }: TestNode): Promise<unknown[]> {
   const accounts: unknown[] = [];
