@@ -26,17 +26,23 @@ type Level = ClassicLevel<Uint8Array, Uint8Array>;
 /**
  * Opens the database in `directory`, which is made if need be; one process at a time may hold it.
  * @param shownAs what errors call it, if another name says more to the operator
+ * @param create false to take only one that is there, and to leave nothing behind where none is
  * @throws StorageError LOCKED, DAMAGED, NOT_WRITABLE or DISK_FULL
  */
-export async function openLevelStore(directory: string, shownAs = directory): Promise<LevelStore> {
+export async function openLevelStore(
+  directory: string,
+  shownAs = directory,
+  { create = true } = {},
+): Promise<LevelStore> {
   const level: Level = new ClassicLevel(directory, {
     keyEncoding: 'view',
     valueEncoding: 'view',
     writeBufferSize: WRITE_BUFFER_BYTES,
     cacheSize: BLOCK_CACHE_BYTES,
+    createIfMissing: create,
   });
   try {
-    await mkdir(directory, { recursive: true });
+    if (create) await mkdir(directory, { recursive: true });
     await level.open();
     return new LevelStore(shownAs, level, await droppedFromLog(directory));
   } catch (error) {

@@ -13,6 +13,9 @@ const OWNER = 'owner';
 /** LevelDB makes it after it took the lock: where it is, the lock is held, or its holder is gone. */
 const AFTER_LOCK = 'CURRENT';
 
+/** A tenth of a second longer apart each time. */
+const REMOVE_TRIES = 6;
+
 export interface Temporary {
   readonly path: string;
   /** Removes it. */
@@ -23,7 +26,8 @@ export interface Temporary {
 export async function lendTemporary(prefix: string): Promise<Temporary> {
   await removeAbandoned(prefix);
   const path = await mkdtemp(join(tmpdir(), prefix));
-  const remove = () => rm(path, { recursive: true, force: true });
+  // Somebody who asks whether it is abandoned may put a lock into it just then.
+  const remove = () => rm(path, { recursive: true, force: true, maxRetries: REMOVE_TRIES });
   try {
     const owner = await openLevelStore(join(path, OWNER));
     return {
@@ -54,7 +58,7 @@ async function isAbandoned(path: string): Promise<boolean> {
     // Not what somebody else made up: everybody may write into the system's temporary directory.
     const { uid } = await lstat(path);
     if (uid !== process.getuid?.() || !(await readdir(owner)).includes(AFTER_LOCK)) return false;
-    await (await openLevelStore(owner)).close();
+    await (await openLevelStore(owner, owner, { create: false })).close();
     return true;
   } catch {
     // It is in use, or somebody else is removing it.

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { access, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -55,4 +55,12 @@ it('is not taken for abandoned while it is being made, nor if it is not known wh
   await (await lendTemporary(prefix)).giveBack();
   expect(await exists(path)).toBe(true);
   await rm(path, { recursive: true });
+});
+
+it('is given back while others look for abandoned ones', async () => {
+  const lendAndGiveBack = async () => {
+    for (let i = 0; i < 40; i++) await (await lendTemporary(prefix)).giveBack();
+  };
+  await Promise.all(Array.from({ length: 4 }, lendAndGiveBack));
+  expect((await readdir(tmpdir())).filter((name) => name.startsWith(prefix))).toEqual([]);
 });
