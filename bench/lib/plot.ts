@@ -1,4 +1,5 @@
-/** Line plots as SVG that stand by themselves: for the documentation, readable on light and dark pages. */
+/** Line plots as SVG that stand by themselves, for the documentation. */
+import { COLOURS, fixed, line, picture, text } from './svg.js';
 
 export interface Series {
   readonly name: string;
@@ -20,9 +21,6 @@ const WIDTH = 800;
 const HEIGHT = 360;
 const PLOT = { left: 72, right: 180, top: 40, bottom: 52 };
 const TICKS = 6;
-/** Told apart by the colour-blind too (Okabe and Ito). */
-const COLOURS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#000000', '#8c8c00'];
-
 /**
  * @returns the text of an SVG file
  * @throws RangeError for more series than colours, and for a plot of nothing
@@ -36,7 +34,6 @@ export function linePlot({ title, xLabel, yLabel, series, yFrom = 0 }: LinePlot)
   const middleX = (x.start + x.end) / 2;
   const middleY = (y.start + y.end) / 2;
   const parts = [
-    `<rect width="${WIDTH}" height="${HEIGHT}" fill="#ffffff"/>`,
     text(middleX, 22, title, 'middle', 15),
     ...x.ticks.flatMap((at) => [
       line(x.of(at), y.start, x.of(at), y.end, '#e4e4e4'),
@@ -61,10 +58,7 @@ export function linePlot({ title, xLabel, yLabel, series, yFrom = 0 }: LinePlot)
       ];
     }),
   ];
-  return (
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" ` +
-    `font-family="sans-serif" font-size="12" fill="#222222">\n${parts.join('\n')}\n</svg>\n`
-  );
+  return picture(WIDTH, HEIGHT, parts);
 }
 
 interface Axis {
@@ -104,20 +98,6 @@ function most(points: Series['points'], at: 0 | 1): number {
   return points.reduce((sum, point) => Math.max(sum, point[at]), Number.NEGATIVE_INFINITY);
 }
 
-function line(x1: number, y1: number, x2: number, y2: number, colour: string, width = 1): string {
-  const ends = `x1="${fixed(x1)}" y1="${fixed(y1)}" x2="${fixed(x2)}" y2="${fixed(y2)}"`;
-  return `<line ${ends} stroke="${colour}" stroke-width="${width}"/>`;
-}
-
-function text(x: number, y: number, content: string, anchor: 'start' | 'middle' | 'end', size = 12): string {
-  const escaped = content.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
-  return `<text x="${fixed(x)}" y="${fixed(y)}" text-anchor="${anchor}" font-size="${size}">${escaped}</text>`;
-}
-
 function label(value: number): string {
   return Number(value.toPrecision(6)).toLocaleString('en');
-}
-
-function fixed(value: number): string {
-  return String(Number(value.toFixed(1)));
 }

@@ -15,6 +15,8 @@ export interface Result {
   readonly limit: string | null;
   /** The value divided by the limit. */
   readonly ratio: number | null;
+  /** What the bounds are held against: the ratio, or the value. */
+  readonly judged: number;
   readonly least: Bound | null;
   readonly goal: Bound | null;
   /** Whether the least is reached; null if there is none. */
@@ -40,6 +42,7 @@ export function resultOf(figure: Figure, verifiesPerSecond: number): Result {
     runs,
     limit: limit?.name ?? null,
     ratio,
+    judged,
     least,
     goal,
     verdict: least === null ? null : reaches(judged, least) ? 'ok' : 'below',
@@ -91,12 +94,12 @@ function reaches(value: number, bound: Bound): boolean {
   return 'atLeast' in bound ? value >= bound.atLeast : value <= bound.atMost;
 }
 
-function shown(bound: Bound): string {
+export function shown(bound: Bound): string {
   return 'atLeast' in bound ? `>= ${bound.atLeast}` : `<= ${bound.atMost}`;
 }
 
 /** Three significant digits: no run is better than that. */
-function rounded(value: number): string {
+export function rounded(value: number): string {
   if (value >= 1000) return Math.round(value).toLocaleString('en');
   return String(Number(value.toPrecision(3)));
 }
