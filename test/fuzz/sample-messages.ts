@@ -2,6 +2,7 @@
 
 import { toHex } from '../../src/protocol/bytes.js';
 import type { Message } from '../../src/protocol/messages.js';
+import { splitBlock } from '../../src/protocol/sealed-header.js';
 import {
   BLOCKS,
   CERTIFICATES,
@@ -13,6 +14,7 @@ import {
   VOTES,
   vectors,
 } from './corpus.js';
+import { ALL_ACCOUNTS, SPLITS } from './state-corpus.js';
 
 export function sampleMessages(): readonly Message[] {
   const [key] = vectors('keys').keys;
@@ -80,6 +82,13 @@ export function sampleMessages(): readonly Message[] {
       votes: [vote],
       more: false,
     },
+    { type: 'BLH', request_id: 2, block_number: 4, block_id: genesisId, snapshot: 3 },
+    { type: 'RSN', request_id: 7, block_number: 3 },
+    { type: 'ASN', request_id: 7, header: splitBlock(block)[0], certificate },
+    { type: 'ASN', request_id: 7, header: null, certificate: null },
+    { type: 'RSP', request_id: 8, block_number: 3, depth: 11, prefix: Uint8Array.of(0xa5, 0xe0) },
+    { type: 'ASP', request_id: 8, subtrees: SPLITS[0] ?? null, accounts: null },
+    { type: 'ASP', request_id: 8, subtrees: null, accounts: ALL_ACCOUNTS },
     { type: 'PNG', request_id: 5 },
     { type: 'PON', request_id: 5, time: 1_790_000_000_000 },
     { type: 'RPR', request_id: 6 },

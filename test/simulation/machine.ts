@@ -12,12 +12,13 @@ import type { Signer } from '../../src/ports/signer.js';
 import type { Store } from '../../src/ports/store.js';
 import type { Endpoint } from '../../src/ports/transport.js';
 import type { Worker } from '../../src/ports/worker.js';
-import { seekNonce } from '../../src/protocol/block.js';
+import { GENESIS_NUMBER, seekNonce } from '../../src/protocol/block.js';
 import { fromHex, type Hash } from '../../src/protocol/bytes.js';
 import { decodeProposal, decodeVote, type Proposal, type Vote } from '../../src/protocol/vote.js';
 import { StorageError } from '../../src/storage/errors.js';
 import { MemoryFiles } from '../../src/storage/memory-files.js';
 import { SignerRecordStore } from '../../src/storage/signer-record.js';
+import { ChainTables } from '../../src/storage/tables.js';
 import type { Agenda } from './agenda.js';
 import type { Chance } from './chance.js';
 import { MachineClock } from './clock.js';
@@ -307,8 +308,10 @@ export class Machine implements Host {
     if (taken !== null && this.life === life) {
       this.say(`joins by a snapshot of block ${taken.number}`);
       this.#world.counts.joined++;
-      this.joinedAt = taken.number;
     }
+    // From its disk: an earlier process may have ended when all was there, and nobody heard of it.
+    const { lowestHeader } = new ChainTables(ports.chain).base();
+    if (this.life === life) this.joinedAt = lowestHeader > GENESIS_NUMBER ? lowestHeader : 0;
     // Its record is whole, as its operator knows; but no chain shows it.
     const acceptLostRecord = this.acceptLostRecord || (this.joinedAt > 0 && !this.recordCut);
     return Node.open(ports, { ...whole, acceptLostRecord }, taken);

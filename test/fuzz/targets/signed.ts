@@ -6,6 +6,14 @@ import { decodeCertificate } from '../../../src/protocol/certificate.js';
 import { decode, encode, type Value } from '../../../src/protocol/encoding.js';
 import { ProtocolError } from '../../../src/protocol/errors.js';
 import { readGenesisBlock } from '../../../src/protocol/genesis.js';
+import { decodeSealedHeader, splitBlock } from '../../../src/protocol/sealed-header.js';
+import { StateAssembly } from '../../../src/protocol/state-assembly.js';
+import {
+  decodeAccounts,
+  decodeSubtrees,
+  encodeAccounts,
+  encodeSubtrees,
+} from '../../../src/protocol/state-part.js';
 import {
   assertCarriedKey,
   decodeTransaction,
@@ -25,6 +33,7 @@ import {
   vectors,
 } from '../corpus.js';
 import { MSGPACK } from '../msgpack-dialect.js';
+import { ALL_ACCOUNTS, PARTS, ROOT, SPLITS } from '../state-corpus.js';
 import { Broken, changed, reader, type Target } from '../target.js';
 
 const unpackr = new Unpackr({ mapsAsObjects: false, useRecords: false });
@@ -70,6 +79,32 @@ export const SIGNED: readonly Target[] = [
     return encode([encodeHeader(header), nonce, signature, transactions.map(({ wire }) => wire)]);
   }),
   target('genesis-block', [GENESIS_BLOCK], (input) => readGenesisBlock(input).block.wire),
+  target(
+    'sealed-header',
+    BLOCKS.map((block) => splitBlock(block)[0]),
+    (input) => {
+      const { header, nonce, signature } = decodeSealedHeader(input);
+      return encode([encodeHeader(header), nonce, signature]);
+    },
+  ),
+  target('accounts', PARTS, (input) => {
+    const entries = decodeAccounts(input);
+    // Of the whole state there is one text.
+    const assembly = new StateAssembly(ROOT.hash);
+    try {
+      assembly.take(ROOT, entries);
+    } catch (error) {
+      if (!isProtocolError(error)) throw error;
+      if (assembly.wanted('') === undefined) throw new Broken('a part that was refused is there');
+      return encodeAccounts(entries);
+    }
+    return ALL_ACCOUNTS;
+  }),
+  target('subtrees', SPLITS, (input) => {
+    const subtrees = decodeSubtrees(ROOT, input);
+    new StateAssembly(ROOT.hash).split('', subtrees);
+    return encodeSubtrees('', subtrees);
+  }),
   target('certificate', CERTIFICATES, (input) => {
     const { round, signatures } = decodeCertificate(input);
     return encode([round, signatures.map(({ authority, signature }) => [authority, signature])]);
