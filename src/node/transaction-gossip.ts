@@ -11,8 +11,8 @@ import { DelayLine } from './delay-line.js';
 
 /** The first transaction goes at once; those that follow within this wait for each other. */
 const COALESCE_MS = 5;
-/** Longer than a height takes between machines that are not far apart; a client would not mind it once. */
-const AUTHORITY_DELAY_MS = 200;
+/** Longer than most heights take, between continents too; who waits for a transfer bears it where two cannot connect. */
+const AUTHORITY_DELAY_MS = 1_000;
 /** Wire forms in one frame. */
 const MAX_FRAME_BYTES = 1_000_000;
 /** Offered to one peer at once, well below its send queue; the rest is offered again with the next LDR. */
