@@ -32,7 +32,7 @@ const LOOK_MS = 10_000;
 /** … and how long they are still waited for when all that could be dialed have said it. */
 const SETTLE_MS = 1_000;
 /** So long nobody has what is being taken: it is begun again with a newer snapshot. */
-const STRANDED_MS = 5_000;
+const STRANDED_MS = 3_000;
 /** So often; then the chain is synced from its beginning. */
 const MAX_ATTEMPTS = 3;
 /** Accounts of one write: synced, so not too few. */
