@@ -18,6 +18,7 @@ import { loadedRow } from './rows/loaded.js';
 import { memoryRow } from './rows/memory.js';
 import { networkRow, singleRow } from './rows/network.js';
 import { powRow } from './rows/pow.js';
+import { replicasRow } from './rows/replicas.js';
 import { snapshotRow } from './rows/snapshot.js';
 import { startRow } from './rows/start.js';
 import { verifiesPerSecond, verifyFigure } from './rows/verify.js';
@@ -33,6 +34,7 @@ const ROWS: readonly Row[] = [
   memoryRow,
   diskRow,
   httpRow,
+  replicasRow,
   powRow,
   blocksRow,
   snapshotRow,
