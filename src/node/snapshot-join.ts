@@ -26,6 +26,8 @@ import { SnapshotDownload, type SnapshotRequest } from '../sync/snapshot-downloa
 import type { NodeOptions, NodePorts } from './node-options.js';
 
 const TICK_MS = 100;
+/** One tick never counts for more than this: while we were busy or suspended, no peer was silent. */
+const MAX_TICK_MS = 2 * TICK_MS;
 const ASK_DISCOVERY_EVERY_MS = 2_000;
 /** How long peers may take to come and say what they have … */
 const LOOK_MS = 10_000;
@@ -92,9 +94,11 @@ class Join {
   /** Accounts taken and not on the disk yet. */
   #pendingAccounts = 0;
   #writing: Promise<void> = Promise.resolve();
-  #lastHopeMs: number;
   readonly #startedMs: number;
-  #loggedMs: number;
+  #tickedMs: number;
+  #attentionMs = 0;
+  #lastHopeMs = 0;
+  #loggedMs = 0;
   #discoverAtMs = 0;
   #timer: Timer | null = null;
   #lastId = 0;
@@ -109,8 +113,7 @@ class Join {
     this.#genesisId = fromHex(id);
     this.#authorities = authoritiesOf(genesis.config);
     this.#startedMs = ports.clock.monotonic();
-    this.#lastHopeMs = this.#startedMs;
-    this.#loggedMs = this.#startedMs;
+    this.#tickedMs = this.#startedMs;
     this.#network = new Network(
       ports,
       // It only dials: a node without a state has nothing to give to those who come.
@@ -154,13 +157,16 @@ class Join {
     }
   }
 
+  /** Milliseconds of attention: the monotonic clock without the time in which we listened to nobody. */
   get #nowMs(): number {
-    return this.#ports.clock.monotonic();
+    return this.#attentionMs + Math.min(this.#ports.clock.monotonic() - this.#tickedMs, MAX_TICK_MS);
   }
 
   #tick(): void {
     this.#timer = this.#ports.clock.after(TICK_MS, () => this.#tick());
     const nowMs = this.#nowMs;
+    this.#attentionMs = nowMs;
+    this.#tickedMs = this.#ports.clock.monotonic();
     if (nowMs >= this.#discoverAtMs) {
       this.#discoverAtMs = nowMs + ASK_DISCOVERY_EVERY_MS;
       this.#options.discover().then(
@@ -188,10 +194,9 @@ class Join {
   }
 
   #haveLooked(nowMs: number): boolean {
-    const lookedMs = nowMs - this.#startedMs;
-    if (lookedMs >= LOOK_MS) return true;
+    if (nowMs >= LOOK_MS) return true;
     const settled = !this.#network.dialing() && this.#network.peers.size > 0 && this.#unheard.size === 0;
-    return settled && lookedMs >= SETTLE_MS;
+    return settled && nowMs >= SETTLE_MS;
   }
 
   #withoutSnapshot(why: string): void {
@@ -373,7 +378,7 @@ class Join {
     const tree = assembly.finish();
     await loader.finish(header, certificate);
     const { number } = header.header;
-    const tookMs = Math.round(this.#nowMs - this.#startedMs);
+    const tookMs = Math.round(this.#ports.clock.monotonic() - this.#startedMs);
     const fields = { event: 'joined', number, accounts: tree.size, took_ms: tookMs };
     this.#options.log(
       'info',

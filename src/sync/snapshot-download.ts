@@ -77,9 +77,10 @@ export class SnapshotDownload {
     this.#queue = [''];
   }
 
-  /** Nothing came of that: another header is looked for. */
+  /** Nothing came of that: another header is looked for, and everybody has another chance. */
   restart(): void {
     for (const request of [...this.#pending.values()]) this.#giveUp(request);
+    this.#useless.clear();
     this.#taking = undefined;
     this.#queue = [];
   }

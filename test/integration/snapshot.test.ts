@@ -107,6 +107,10 @@ describe('a peer that lies about a snapshot', () => {
       (truth) => (truth.type === 'ASN' ? { ...truth, header: spoilt(truth.header) } : truth),
     ],
     [
+      'with another seal',
+      (truth) => (truth.type === 'ASN' ? { ...truth, header: spoilt(truth.header, -1) } : truth),
+    ],
+    [
       'with a certificate that does not hold',
       (truth) => (truth.type === 'ASN' ? { ...truth, certificate: spoilt(truth.certificate) } : truth),
     ],
@@ -197,10 +201,11 @@ function lieAbout(
       : truth;
 }
 
-function spoilt(bytes: Uint8Array | null): Uint8Array | null {
+function spoilt(bytes: Uint8Array | null, place = 40): Uint8Array | null {
   if (bytes === null) return null;
   const copy = bytes.slice();
-  copy[40] = (copy[40] ?? 0) ^ 1;
+  const at = place < 0 ? bytes.length + place : place;
+  copy[at] = (copy[at] ?? 0) ^ 1;
   return copy;
 }
 

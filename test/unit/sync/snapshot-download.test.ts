@@ -106,12 +106,14 @@ describe('taking the parts', () => {
     expect(download.answered('a', id, 'part')).toBeUndefined();
   });
 
-  it('forgets all that it wanted when it begins again', () => {
+  it('forgets all that it wanted when it begins again, and who was silent', () => {
     const download = taking('a');
     download.want(PATHS);
     download.plan(0);
+    download.expire(ANSWER_MS);
+    expect(download.hopeful).toBe(false);
     download.restart();
-    download.offer('a', 20);
-    expect(download.plan(0)).toMatchObject([{ kind: 'header', number: 20 }]);
+    expect(download.plan(ANSWER_MS)).toMatchObject([{ kind: 'header', number: 10 }]);
+    expect(download.plan(ANSWER_MS)).toEqual([]);
   });
 });
