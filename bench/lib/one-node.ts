@@ -60,6 +60,12 @@ export async function figuresOf(node: RunningNode): Promise<ProcessFigures> {
   return figures;
 }
 
+/** Processor time of all of them since they started. */
+export async function processorMsOf(nodes: readonly RunningNode[]): Promise<number> {
+  const figures = await Promise.all(nodes.map(figuresOf));
+  return figures.reduce((sum, { processorMs }) => sum + processorMs, 0);
+}
+
 export function pidOf({ child }: RunningNode): number {
   if (child.pid === undefined) throw new Error('a node that did not start');
   return child.pid;

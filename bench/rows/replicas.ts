@@ -9,7 +9,7 @@ import type { RunningNode } from '../lib/cluster.js';
 import { HelperProcess } from '../lib/helper-process.js';
 import type { HttpLoadAnswer, HttpLoadJob } from '../lib/http-load.js';
 import { type KeptChain, makeChain } from '../lib/kept-chain.js';
-import { figuresOf, withNode } from '../lib/one-node.js';
+import { processorMsOf, withNode } from '../lib/one-node.js';
 import type { Figure, Row, Settings } from '../lib/row.js';
 import { median } from '../lib/statistics.js';
 import { signedTransfers } from '../lib/transfers.js';
@@ -19,7 +19,7 @@ const PLANS = {
   full: { rounds: 5, durationMs: 2_000 },
   quick: { rounds: 1, durationMs: 200 },
 };
-const WARM_UP_MS = 500;
+const WARM_UP_MS = 3_000;
 const COUNTS = [1, 2, 4];
 const CONNECTIONS = 32;
 const SENDERS = 20;
@@ -88,7 +88,7 @@ async function read(
 ): Promise<Reading> {
   const readers = nodes.map(() => new HelperProcess<HttpLoadJob, HttpLoadAnswer>('./http-load.js'));
   const round = async (durationMs: number) => {
-    const before = await processorMs(nodes);
+    const before = await processorMsOf(nodes);
     const answers = await Promise.all(
       nodes.map(async ({ http }, i) => {
         const job = { port: Number(new URL(http).port), path, connections: CONNECTIONS, durationMs };
@@ -98,7 +98,7 @@ async function read(
       }),
     );
     const inAll = answers.reduce((sum, count) => sum + count, 0);
-    return { inAll, processorMs: (await processorMs(nodes)) - before };
+    return { inAll, processorMs: (await processorMsOf(nodes)) - before };
   };
   try {
     await round(WARM_UP_MS);
@@ -112,9 +112,4 @@ async function read(
   } finally {
     await Promise.all(readers.map((reader) => reader.close()));
   }
-}
-
-async function processorMs(nodes: readonly RunningNode[]): Promise<number> {
-  const figures = await Promise.all(nodes.map(figuresOf));
-  return figures.reduce((sum, { processorMs }) => sum + processorMs, 0);
 }
