@@ -181,7 +181,11 @@ function readChecksum(stored: Uint8Array): number {
 
 /** LevelDB says what it dropped only in its own LOG, which it starts anew at each open. */
 async function droppedFromLog(directory: string): Promise<string[]> {
-  const log = await readFile(join(directory, 'LOG'), 'utf8');
+  const log = await readFile(join(directory, 'LOG'), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    // Whoever tries to open it too moves this file away before it finds the lock taken.
+    if (error.code === 'ENOENT') return '';
+    throw error;
+  });
   return log.split('\n').filter((line) => line.includes(': dropping '));
 }
 
