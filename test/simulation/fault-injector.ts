@@ -12,7 +12,7 @@ export class FaultInjector {
   readonly #simulation: Simulation;
   readonly #plan: Plan;
   readonly #chance: Chance;
-  /** Authorities that may do as liars do: the plan's liars, and those that lost their record or their time. */
+  /** Authorities that may do as liars do: the plan's liars, and those that lost their record, their time or their past. */
   readonly #doubtful = new Set<number>();
   readonly #maxDoubtful: number;
   /** Machines that lost their chain, and how far they had been. */
@@ -24,6 +24,7 @@ export class FaultInjector {
     this.#chance = chance;
     this.#maxDoubtful = Math.floor((plan.authorities.length - 1) / 3);
     for (const index of plan.liars.keys()) this.#doubtful.add(index);
+    for (const index of plan.snapshots.joining) if (index < plan.authorities.length) this.#doubtful.add(index);
   }
 
   start(): void {

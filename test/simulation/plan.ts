@@ -70,7 +70,7 @@ export interface Snapshots {
   readonly every: number;
   /** Accounts in a part at the most. */
   readonly partAccounts: number;
-  /** Machines that begin with one if they have no chain. A quorum of honest authorities takes all blocks. */
+  /** Machines that begin with one if they have no chain. With the liars no more authorities than may lie. */
   readonly joining: ReadonlySet<number>;
   /** Those of them that start when the others have a chain, and when. */
   readonly late: ReadonlyMap<number, number>;
@@ -173,7 +173,11 @@ function drawKeeping(
   const others = Array.from({ length: count + basicCount }, (_, index) => index).filter(
     (index) => !keepers.includes(index),
   );
-  const joining = others.filter(() => chance.chance(0.7));
+  // One that never saw the earlier blocks cannot know what it signed, and is silent for a height: as good as a liar.
+  let room = Math.floor((count - 1) / 3) - liars.size;
+  const joining = others
+    .filter(() => chance.chance(0.7))
+    .filter((index) => index >= count || liars.has(index) || room-- > 0);
   const late = joining
     .filter(() => chance.chance(0.8))
     .map((index) => [index, chance.between(5_000, 20_000)] as const);
