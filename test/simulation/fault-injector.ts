@@ -24,7 +24,8 @@ export class FaultInjector {
     this.#chance = chance;
     this.#maxDoubtful = Math.floor((plan.authorities.length - 1) / 3);
     for (const index of plan.liars.keys()) this.#doubtful.add(index);
-    for (const index of plan.snapshots.joining) if (index < plan.authorities.length) this.#doubtful.add(index);
+    for (const index of plan.snapshots.joining)
+      if (index < plan.authorities.length) this.#doubtful.add(index);
   }
 
   start(): void {
