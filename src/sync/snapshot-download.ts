@@ -32,7 +32,7 @@ type Pending = SnapshotRequest & { readonly sentMs: number };
 export class SnapshotDownload {
   /** The newest snapshot that each peer says it has. */
   readonly #offers = new Map<Address, number>();
-  /** Peers that did not have, or did not give, what they were asked for: until they offer something newer. */
+  /** Peers that did not have, or did not give, what they were asked for: until they offer something above this. */
   readonly #useless = new Map<Address, number>();
   readonly #pending = new Map<number, Pending>();
   readonly #forgotten = new Set<number>();
@@ -64,10 +64,13 @@ export class SnapshotDownload {
     for (const request of [...this.#pending.values()]) if (request.peer === peer) this.#giveUp(request);
   }
 
-  /** The peer was asked for something and had it not: it is not asked for anything as old again. */
+  /**
+   * The peer was asked for something and had it not. A header is asked for again when it offers a newer one. A part of the
+   * state that is being taken is not: whoever has it no more will not have it again, however new what it offers.
+   */
   useless(peer: Address): void {
     const offer = this.#offers.get(peer);
-    if (offer !== undefined) this.#useless.set(peer, offer);
+    if (offer !== undefined) this.#useless.set(peer, this.#taking === undefined ? offer : MAX_HEIGHT);
   }
 
   /** The header of block `number` is proven: from now on its state is taken, from the root down. */

@@ -78,6 +78,20 @@ describe('taking the parts', () => {
     expect(download.plan(0)).toEqual([]);
   });
 
+  it('does not ask who has it no more again, however new its offers, until another is taken', () => {
+    const download = taking('a');
+    const [request] = download.plan(0);
+    download.answered('a', request?.id ?? 0, 'part');
+    download.useless('a');
+    download.want(['']);
+    expect(download.hopeful).toBe(false);
+    download.offer('a', 20);
+    expect(download.hopeful).toBe(false);
+    expect(download.plan(0)).toEqual([]);
+    download.restart();
+    expect(download.plan(0)).toMatchObject([{ kind: 'header', peer: 'a', number: 20 }]);
+  });
+
   it('asks for no more at once than its bound, whoever offers', () => {
     const download = taking(...PATHS);
     download.want(PATHS);
