@@ -133,29 +133,13 @@ export function evidenceView({ authority, height, round, type, foundMs, messages
 }
 
 export function nodeView(status: NodeStatus, peers: readonly PeerInfo[]) {
-  const { address, agent, genesisId, networkId, role, phase } = status;
-  return {
-    address,
-    agent,
-    genesis_id: genesisId,
-    network_id: networkId,
-    role,
-    phase,
-    head: headView(status),
-    peers: peers.map(peerView),
-  };
+  return { ...identityView(status), peers: peers.map(peerView) };
 }
 
 export function nodeStatusView(status: NodeStatus) {
-  const { address, agent, genesisId, networkId, role, phase, consensus, pool } = status;
+  const { consensus, pool } = status;
   return {
-    address,
-    agent,
-    genesis_id: genesisId,
-    network_id: networkId,
-    role,
-    phase,
-    head: headView(status),
+    ...identityView(status),
     best_known_height: status.bestKnownHeight,
     base: status.base,
     consensus: {
@@ -176,8 +160,17 @@ export function nodeStatusView(status: NodeStatus) {
   };
 }
 
-function headView({ head }: NodeStatus) {
-  return { number: head.number, id: head.id, time: toSeconds(head.timeMs) };
+/** Who a node is, on which network, and how far. */
+function identityView({ address, agent, genesisId, networkId, role, phase, head }: NodeStatus) {
+  return {
+    address,
+    agent,
+    genesis_id: genesisId,
+    network_id: networkId,
+    role,
+    phase,
+    head: { number: head.number, id: head.id, time: toSeconds(head.timeMs) },
+  };
 }
 
 export function finalityView({ block, certificate, leader, finalityMs, synced }: BlockFinality) {
