@@ -2,6 +2,7 @@
  * The shell around the consensus core: carries its effects out, strictly in their order, and hands it what comes back.
  * It decides nothing; `consensus/effects.ts` is the contract.
  */
+
 import { Consensus } from '../consensus/consensus.js';
 import type {
   ConsensusMessage,
@@ -21,6 +22,7 @@ import type { AuthoritySet } from '../protocol/authorities.js';
 import type { Block } from '../protocol/block.js';
 import { type Address, equalBytes, fromHex, type Hash } from '../protocol/bytes.js';
 import type { Certificate } from '../protocol/certificate.js';
+import { asError } from '../protocol/errors.js';
 import { encodeProposal, encodeVote, proposalBytes, voteBytes } from '../protocol/vote.js';
 import { FarRelay } from './far-relay.js';
 import { MessageRelay } from './message-relay.js';
@@ -230,7 +232,7 @@ export class ConsensusDriver {
   /** For good: what stands behind a failed effect, a vote that is not on disk, must not leave while the node stops. */
   readonly #failed = (error: unknown): void => {
     this.stop();
-    this.#dependencies.fail(error instanceof Error ? error : new Error(String(error)));
+    this.#dependencies.fail(asError(error));
   };
 
   #relay(message: ConsensusMessage): void {

@@ -13,7 +13,7 @@ import type { Peer } from '../network/peer.js';
 import type { Timer } from '../ports/clock.js';
 import type { AuthoritySet } from '../protocol/authorities.js';
 import type { Address, Hash } from '../protocol/bytes.js';
-import { ProtocolError } from '../protocol/errors.js';
+import { asError, ProtocolError } from '../protocol/errors.js';
 import type { GenesisConfig } from '../protocol/genesis.js';
 import type { Message, MessageOf } from '../protocol/messages.js';
 import type { StateTree } from '../protocol/state-tree.js';
@@ -413,7 +413,7 @@ export class Node {
 
   /** Work that runs on its own; only a broken invariant of ours makes it fail. */
   #track(work: Promise<void> | undefined): void {
-    work?.catch((error: unknown) => this.#fail(error instanceof Error ? error : new Error(String(error))));
+    work?.catch((error: unknown) => this.#fail(asError(error)));
   }
 
   #fail(error: Error): void {

@@ -3,8 +3,10 @@
  * final, and where there are many of them, as after it was turned on for a long chain, small steps with pauses between
  * them, in which everything else goes on.
  */
+
 import type { Clock, Timer } from '../ports/clock.js';
 import { GENESIS_NUMBER } from '../protocol/block.js';
+import { asError } from '../protocol/errors.js';
 import type { ChainStore } from '../storage/chain-store.js';
 import type { Log } from './log.js';
 
@@ -51,7 +53,7 @@ export class Pruning {
     this.#tell();
     this.#step = this.#takeStep().then(
       () => this.#stepped(),
-      (error: unknown) => this.#fail(error instanceof Error ? error : new Error(String(error))),
+      (error: unknown) => this.#fail(asError(error)),
     );
   }
 

@@ -90,3 +90,8 @@ export class ProtocolError extends Error {
 export function malformed(message: string): ProtocolError {
   return new ProtocolError('MALFORMED', message);
 }
+
+/** What was thrown, as the Error that it nearly always is. */
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}

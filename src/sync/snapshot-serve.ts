@@ -2,8 +2,10 @@
  * Answers requests for snapshots (RSN with ASN, RSP with ASP), one at a time and by turns, each peer within an allowance
  * of bytes as blocks are served (serve.ts). Parts are read from a disk, which nobody waits for.
  */
+
 import type { Clock, Timer } from '../ports/clock.js';
 import type { Address } from '../protocol/bytes.js';
+import { asError } from '../protocol/errors.js';
 import type { Message, MessageOf } from '../protocol/messages.js';
 import { type KeyPath, pathFromWire } from '../protocol/state-part.js';
 import { Allowance, BURST_BYTES, REFILL_BYTES_PER_MS } from './serve.js';
@@ -89,7 +91,7 @@ export class SnapshotServer {
         if (this.#customers.get(peer) === customer) this.#dependencies.send(peer, message);
         this.#serve();
       },
-      (error: unknown) => this.#dependencies.fail(error instanceof Error ? error : new Error(String(error))),
+      (error: unknown) => this.#dependencies.fail(asError(error)),
     );
   }
 

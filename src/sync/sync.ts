@@ -13,7 +13,7 @@
  */
 import type { Clock, Timer } from '../ports/clock.js';
 import type { Address, Hash } from '../protocol/bytes.js';
-import { ProtocolError } from '../protocol/errors.js';
+import { asError, ProtocolError } from '../protocol/errors.js';
 import type { Message, MessageOf } from '../protocol/messages.js';
 import { numberOfBlock } from './block-number.js';
 import { Claims, type OutOfReach } from './claims.js';
@@ -356,7 +356,7 @@ export class Sync {
       (error) => this.#afterApply(held, error),
       (error: unknown) => {
         this.#leave();
-        this.fail(error instanceof Error ? error : new Error(String(error)));
+        this.fail(asError(error));
       },
     );
   }
