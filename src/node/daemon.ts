@@ -26,7 +26,7 @@ import { ChainStore } from '../storage/chain-store.js';
 import { chainDirectory, filesDirectory, signerDirectory } from '../storage/data-directory.js';
 import { DiskFiles } from '../storage/disk-files.js';
 import { DiskGuard } from '../storage/disk-guard.js';
-import { damaged, StorageError } from '../storage/errors.js';
+import { StorageError } from '../storage/errors.js';
 import { type LevelStore, openLevelStore } from '../storage/level-store.js';
 import { recordDamaged, SignerRecordStore } from '../storage/signer-record.js';
 import type { NodeFace } from './face.js';
@@ -154,7 +154,7 @@ async function begin(
   const discover = discoverer(options, ports, genesis.block.id);
   const taken = options.joinBySnapshot ? await joinBySnapshot(nodePorts, { ...nodeOptions, discover }) : null;
   const node = await Node.open(nodePorts, nodeOptions, taken);
-  assertNothingLost(chain, node);
+  tellLoss(chain, node, log);
   closers.push(() => node.stop());
   const port = await node.start();
   const watch = watchDisk(disk, fail);
@@ -165,15 +165,18 @@ async function begin(
 }
 
 /**
- * A key signs at a height only once the block before it is on the disk. A chain that is shorter than that, and whose log
- * was cut when it was opened, is damaged; one that is merely short was deleted on purpose, and syncs.
+ * A key signs at a height only once the block before it is on the disk, so a chain that is shorter, and whose log was cut
+ * when it was opened, lost final blocks to a disk that is not to be trusted. They are synced again, and the signer's record
+ * keeps the key from contradicting itself until then; one that is merely short was deleted on purpose.
  */
-function assertNothingLost(chain: LevelStore, node: Node): void {
+function tellLoss(chain: LevelStore, node: Node, log: Log): void {
   const head = node.chain.head.header.number;
   if (chain.droppedAtOpen.length === 0 || head >= node.signedHeight - 1) return;
-  throw damaged(
-    `the database ${chain.directory}`,
-    `it ends at block ${head}, but block ${node.signedHeight - 1} was final here`,
+  log(
+    'error',
+    { directory: chain.directory, head },
+    `the chain was cut at block ${head}, but block ${node.signedHeight - 1} was final here: its disk lost or changed ` +
+      'what it had confirmed; what is missing is asked of other nodes',
   );
 }
 

@@ -71,6 +71,37 @@ describe('a node', () => {
   });
 });
 
+describe('a damaged log', () => {
+  test('says that its chain lost final blocks with the end of its log, and does not sign in their place', async () => {
+    const home = await NodeHome.create(KEY, genesis);
+    const first = home.start(['-t', 'validator']);
+    await first.event('http');
+    const client = await first.client();
+    for (let count = 0; count < 5; count++) {
+      const { id } = await client.send(KEY.privateKey, { to: keyOf(1).address, amount: 1 });
+      await client.waitFinal(id);
+    }
+    first.signal('SIGTERM');
+    await first.ended;
+    const chain = chainDirectory(home.path, KEY.address);
+    const log = join(chain, (await readdir(chain)).find((name) => name.endsWith('.log')) as string);
+    const content = await readFile(log);
+    const at = Math.floor(content.length / 2);
+    content[at] = (content[at] as number) ^ 1;
+    await writeFile(log, content);
+
+    const second = home.start(['-t', 'validator']);
+    await second.until(({ msg }) =>
+      /^the chain was cut at block \d+, but block \d+ was final here/.test(`${msg}`),
+    );
+    await second.until(({ msg }) =>
+      /and the chain only at \d+: signing waits for that height/.test(`${msg}`),
+    );
+    second.signal('SIGTERM');
+    expect((await second.ended).code).toBe(0);
+  });
+});
+
 describe('a port that is taken', () => {
   test.each([
     [

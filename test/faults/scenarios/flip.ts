@@ -54,7 +54,7 @@ async function flipInChain(network: Network, victim: Member, chance: Chance): Pr
 
   const verified = await ccoin('verify', '-c', victim.home.config);
   const unharmed = verified.code === 0;
-  must(unharmed === (end === null) || end === null, `${where}: the node ended, and verify found it sound`);
+  must(!unharmed || end === null, `${where}: verify found it sound, but the node ended: ${end?.errors}`);
   must(unharmed || /damaged|is not sound/.test(verified.err), `${where}: verify said ${verified.err}`);
   let outcome = 'did no harm';
   if (!unharmed) {
