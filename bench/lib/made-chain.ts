@@ -10,7 +10,6 @@ import type { Store } from '../../src/ports/store.js';
 import {
   assembleBlock,
   type Block,
-  blockIdOf,
   type Header,
   hashTxnsOf,
   MAX_BLOCK_BYTES,
@@ -20,6 +19,7 @@ import {
 import { type Address, fromHex } from '../../src/protocol/bytes.js';
 import { type Certificate, encodeCertificate } from '../../src/protocol/certificate.js';
 import type { Genesis } from '../../src/protocol/genesis.js';
+import { blockIdOf } from '../../src/protocol/proof-of-work.js';
 import { decodeTransaction, type Transaction } from '../../src/protocol/transaction.js';
 import { PRECOMMIT, voteBytes } from '../../src/protocol/vote.js';
 import type { World } from './world.js';

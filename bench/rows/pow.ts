@@ -1,7 +1,7 @@
 /** HashCash: how many nonces one core tries in a second of its time, beside the bare hash of as many bytes. */
 import { hash } from 'node:crypto';
-import { seekNonce } from '../../src/protocol/block.js';
 import { sha256Hex } from '../../src/protocol/hash.js';
+import { seekNonce } from '../../src/protocol/proof-of-work.js';
 import type { Row, Settings } from '../lib/row.js';
 import { median } from '../lib/statistics.js';
 

@@ -1,7 +1,8 @@
 /** What is allowed in a genesis file and most likely not meant. */
-import { MAX_CLOCK_AHEAD_MS, seekNonce } from '../../src/protocol/block.js';
+import { MAX_CLOCK_AHEAD_MS } from '../../src/protocol/block.js';
 import { ZERO_HASH } from '../../src/protocol/bytes.js';
 import type { GenesisConfig } from '../../src/protocol/genesis.js';
+import { seekNonce } from '../../src/protocol/proof-of-work.js';
 
 /** A file older than this may well have founded a network before. */
 const OLD_MS = 24 * 3_600_000;

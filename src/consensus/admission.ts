@@ -4,9 +4,10 @@
  * admitted if all of them are good.
  */
 import type { AuthoritySet } from '../protocol/authorities.js';
-import { hashTxnsOf, meetsDifficulty, sealCheck } from '../protocol/block.js';
+import { hashTxnsOf, sealCheck } from '../protocol/block.js';
 import { ProtocolError } from '../protocol/errors.js';
 import type { SignatureCheck } from '../protocol/keys.js';
+import { meetsDifficulty } from '../protocol/proof-of-work.js';
 import { type Proposal, proposalBytes, type Vote, voteBytes } from '../protocol/vote.js';
 import { leaderOf } from './leader.js';
 import { type ConsensusMessage, isProposal } from './message.js';

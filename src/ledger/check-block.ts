@@ -11,12 +11,12 @@ import {
   MAX_BLOCK_BYTES,
   MAX_BLOCK_DATA_BYTES,
   MAX_CLOCK_AHEAD_MS,
-  meetsDifficulty,
   sealCheck,
 } from '../protocol/block.js';
 import type { Address, Hash } from '../protocol/bytes.js';
 import { ProtocolError } from '../protocol/errors.js';
 import type { SignatureCheck } from '../protocol/keys.js';
+import { meetsDifficulty } from '../protocol/proof-of-work.js';
 import { transactionSignatureCheck } from '../protocol/transaction.js';
 import { type Execution, inBlock } from './execute.js';
 import type { LedgerRules } from './rules.js';

@@ -8,7 +8,6 @@ import type { Worker } from '../ports/worker.js';
 import {
   assembleBlock,
   type Block,
-  blockIdOf,
   type Header,
   hashTxnsOf,
   MAX_BLOCK_BYTES,
@@ -17,6 +16,7 @@ import {
 } from '../protocol/block.js';
 import { type Hash, utf8 } from '../protocol/bytes.js';
 import type { GenesisConfig, Placeholder } from '../protocol/genesis.js';
+import { blockIdOf } from '../protocol/proof-of-work.js';
 import type { Transaction } from '../protocol/transaction.js';
 import type { Chain } from './chain.js';
 

@@ -1,7 +1,7 @@
 /** `Worker` computed on the calling thread: for tests, the simulator and small tools. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Worker } from '../ports/worker.js';
-import { seekNonce } from '../protocol/block.js';
+import { seekNonce } from '../protocol/proof-of-work.js';
 import { SLICE_HASHES } from './nonce-search.js';
 import { Verifier } from './verifier.js';
 

@@ -1,6 +1,7 @@
 /** Proof of work in slices short enough to be stopped between them. */
-import { seekNonce } from '../protocol/block.js';
+
 import type { Hash } from '../protocol/bytes.js';
+import { seekNonce } from '../protocol/proof-of-work.js';
 
 /** About two milliseconds of hashing. */
 export const SLICE_HASHES = 2_000;

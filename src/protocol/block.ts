@@ -6,6 +6,7 @@ import { Fields, MAX_HEIGHT } from './fields.js';
 import { sha256Hex, tag } from './hash.js';
 import type { SignatureCheck } from './keys.js';
 import { transactionsRoot } from './merkle.js';
+import { blockIdOf } from './proof-of-work.js';
 import { decodeTransaction, type Transaction } from './transaction.js';
 
 export const PROTOCOL_VERSION = 1;
@@ -67,29 +68,6 @@ export function miningHashOf(header: Header): Hash {
 /** As `miningHashOf`, of a header as it came. */
 export function miningHashOfBytes(header: Uint8Array): Hash {
   return sha256Hex(concat(HEADER_TAG, header));
-}
-
-/** The block's id for a nonce: H(decimal(nonce) || hex(mining hash)). */
-export function blockIdOf(nonce: number, miningHash: Hash): Hash {
-  return sha256Hex(nonce + miningHash);
-}
-
-export function meetsDifficulty(id: Hash, difficulty: number): boolean {
-  for (let i = 0; i < difficulty; i++) if (id.charCodeAt(i) !== 48) return false;
-  return true;
-}
-
-/** HashCash: the lowest nonce from `from` on whose id fits, or undefined after `tries` of them. */
-export function seekNonce(
-  miningHash: Hash,
-  difficulty: number,
-  from: number,
-  tries: number,
-): number | undefined {
-  for (let nonce = from; nonce < from + tries; nonce++) {
-    if (meetsDifficulty(blockIdOf(nonce, miningHash), difficulty)) return nonce;
-  }
-  return undefined;
 }
 
 /** The bytes that the coinbase's key signs. */

@@ -7,15 +7,14 @@ import {
   GENESIS_NUMBER,
   type Header,
   MAX_BLOCK_BYTES,
-  meetsDifficulty,
   miningHashOf,
-  seekNonce,
 } from './block.js';
 import { type Address, equalBytes, fromBase64, toBase64, utf8, ZERO_ADDRESS, ZERO_HASH } from './bytes.js';
 import { canonicalJson } from './canonical-json.js';
 import { ProtocolError } from './errors.js';
 import { FILE, type FileConfig, type FileMiner, type Placeholder } from './genesis-schema.js';
 import { addressOf, assertPublicKey } from './keys.js';
+import { meetsDifficulty, seekNonce } from './proof-of-work.js';
 import { SchemaError } from './schema.js';
 import { type Account, EMPTY_ACCOUNT } from './state.js';
 import { StateTree } from './state-tree.js';

@@ -6,10 +6,11 @@
  * sealed header = enc([header, nonce, signature])
  * ```
  */
-import { blockIdOf, decodeHeader, type Header, miningHashOfBytes } from './block.js';
+import { decodeHeader, type Header, miningHashOfBytes } from './block.js';
 import { concat, type Hash } from './bytes.js';
 import { malformed } from './errors.js';
 import { Fields } from './fields.js';
+import { blockIdOf } from './proof-of-work.js';
 
 /** Decoded: well-formed, with nothing else checked. */
 export interface SealedHeader {

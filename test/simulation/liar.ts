@@ -5,16 +5,15 @@
 import {
   assembleBlock,
   type Block,
-  blockIdOf,
   type Header,
   hashTxnsOf,
   miningHashOf,
   sealBytes,
-  seekNonce,
 } from '../../src/protocol/block.js';
 import { fromHex, type Hash } from '../../src/protocol/bytes.js';
 import { encodeFrame, FrameReader, MAX_FRAME_BYTES } from '../../src/protocol/frame.js';
 import { decodeBody, type Message, type MessageOf } from '../../src/protocol/messages.js';
+import { blockIdOf, seekNonce } from '../../src/protocol/proof-of-work.js';
 import { type AccountEntry, decodeAccounts, encodeAccounts } from '../../src/protocol/state-part.js';
 import {
   decodeTransaction,

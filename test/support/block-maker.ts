@@ -11,7 +11,6 @@ import { SignatureCache } from '../../src/node/signature-cache.js';
 import {
   assembleBlock,
   type Block,
-  blockIdOf,
   type Header,
   hashTxnsOf,
   MAX_BLOCK_BYTES,
@@ -21,6 +20,7 @@ import {
 import type { Hash } from '../../src/protocol/bytes.js';
 import { type Certificate, encodeCertificate } from '../../src/protocol/certificate.js';
 import { sign } from '../../src/protocol/keys.js';
+import { blockIdOf } from '../../src/protocol/proof-of-work.js';
 import type { Account } from '../../src/protocol/state.js';
 import type { StateTree } from '../../src/protocol/state-tree.js';
 import {

@@ -1,12 +1,7 @@
 /** An authority that lies by the script: what it says of the story's height is retold, by receiver, on its way out. */
-import {
-  assembleBlock,
-  type Block,
-  blockIdOf,
-  miningHashOf,
-  sealBytes,
-} from '../../../src/protocol/block.js';
+import { assembleBlock, type Block, miningHashOf, sealBytes } from '../../../src/protocol/block.js';
 import { encodeFrame } from '../../../src/protocol/frame.js';
+import { blockIdOf } from '../../../src/protocol/proof-of-work.js';
 import {
   encodeProposal,
   encodeVote,

@@ -9,8 +9,8 @@ import { inlineWorker } from '../../../src/node/inline-worker.js';
 import { packChecks, unpackChecks } from '../../../src/node/packed-checks.js';
 import { ThreadWorker } from '../../../src/node/thread-worker.js';
 import type { Worker } from '../../../src/ports/worker.js';
-import { seekNonce } from '../../../src/protocol/block.js';
 import { type SignatureCheck, sign } from '../../../src/protocol/keys.js';
+import { seekNonce } from '../../../src/protocol/proof-of-work.js';
 
 /** Node cannot start a thread from TypeScript: the tests use the compiled entry. */
 const THREAD = new URL('../../../dist/src/node/crypto-thread.js', import.meta.url);
