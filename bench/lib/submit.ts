@@ -1,8 +1,6 @@
 /** One transfer, from its submission over HTTP until the same node says that it is final. */
-import { fromHex, toBase64 } from '../../src/protocol/bytes.js';
-import { decodeTransaction } from '../../src/protocol/transaction.js';
+import { toBase64 } from '../../src/protocol/bytes.js';
 import { ask } from './http.js';
-import type { World } from './world.js';
 
 const WAIT_S = 30;
 
@@ -16,16 +14,10 @@ export interface Finality {
 }
 
 /** @throws Error if it is not final in half a minute */
-export async function submitUntilFinal(
-  http: string,
-  wire: Uint8Array,
-  { genesis }: World,
-): Promise<Finality> {
-  const { id } = decodeTransaction(wire, fromHex(genesis.block.id));
+export async function submitUntilFinal(http: string, wire: Uint8Array): Promise<Finality> {
   const body = JSON.stringify({ wire: toBase64(wire) });
   const startMs = performance.now();
-  await ask(`${http}/txn`, body);
-  const { status } = await ask<TransactionAnswer>(`${http}/txn/${id}?wait=${WAIT_S}`);
+  const { status } = await ask<TransactionAnswer>(`${http}/txn?wait=${WAIT_S}`, body);
   const ms = performance.now() - startMs;
   if (status.state !== 'final') throw new Error(`a transfer is ${status.state} after ${WAIT_S} s`);
   return { ms, blockNumber: status.block_number ?? 0 };

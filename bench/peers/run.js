@@ -200,7 +200,7 @@ async function measureCcoin(name, validators) {
       withValidators(directory, quiet, async ({ nodes }, count) => {
         const times = [];
         for (const wire of few) {
-          const { ms, blockNumber } = await submitUntilFinal(nodes[0].http, wire, quiet);
+          const { ms, blockNumber } = await submitUntilFinal(nodes[0].http, wire);
           times.push(ms);
           await count.reaches(blockNumber);
         }

@@ -52,7 +52,7 @@ export const latencyRow: Row = {
       });
       say(`  run ${run + 1}: p50 ${p50.at(-1)?.toFixed(1)} ms, floor ${floors.at(-1)?.toFixed(2)} ms`);
     }
-    const what = `POST /txn to final (GET /txn/{id}?wait=), ${transfers} one at a time after ${warmUp}, min_bound 1, difficulty 0`;
+    const what = `POST /txn?wait= until it answers final, ${transfers} one at a time after ${warmUp}, min_bound 1, difficulty 0`;
     return [
       {
         name: 'latency floor',
@@ -107,7 +107,7 @@ function measure(
     for (const [index, wire] of wires.entries()) {
       if (index === warmUp) warmMs = await processorMsOf(nodes);
       const { http } = nodes[index % VALIDATORS] ?? { http: '' };
-      const { ms, blockNumber } = await submitUntilFinal(http, wire, world);
+      const { ms, blockNumber } = await submitUntilFinal(http, wire);
       times.push(ms);
       await count.reaches(blockNumber);
     }

@@ -47,7 +47,7 @@ export const loadedRow: Row = {
                 const own: number[] = [];
                 for (const wire of probes[i] ?? []) {
                   if (performance.now() >= untilMs) break;
-                  own.push((await submitUntilFinal(http, wire, world)).ms);
+                  own.push((await submitUntilFinal(http, wire)).ms);
                 }
                 return own;
               }),

@@ -1,12 +1,12 @@
 /** Requests that wait until a transaction is final. Bounded in number and time; none outlives its request. */
-import type { NodeFace } from '../node/face.js';
+import type { KnownTransaction, NodeFace } from '../node/face.js';
 import type { Hash } from '../protocol/bytes.js';
 import { ApiError } from './errors.js';
 
 /** Calls `fire` once after the delay, unless the function it returned is called first. */
 export type After = (delayMs: number, fire: () => void) => () => void;
 
-export interface Waiter {
+interface Waiter {
   /** Resolves when the transaction is final here, time is up, or `end` is called. Never rejects. */
   readonly done: Promise<void>;
   end(): void;
@@ -26,12 +26,38 @@ export class FinalWaiters {
     this.#after = after;
   }
 
+  /** As many as may wait do. */
+  get full(): boolean {
+    return this.#count >= this.#max;
+  }
+
   /**
-   * Waits from now on: to miss nothing, begin before looking the transaction up.
+   * The transaction once it is final or dropped, or as it stands when time is up or the caller has gone.
+   * @param caller emits `close` when it goes
    * @throws ApiError TOO_BUSY if as many as may wait do
    */
-  begin(id: Hash, timeoutMs: number): Waiter {
-    if (this.#count >= this.#max) throw new ApiError('TOO_BUSY', `${this.#max} requests are waiting already`);
+  async transaction(
+    id: Hash,
+    waitMs: number,
+    caller: NodeJS.EventEmitter,
+  ): Promise<KnownTransaction | undefined> {
+    // Begun before it is looked up, to miss nothing.
+    const waiter = this.#begin(id, waitMs);
+    caller.once('close', waiter.end);
+    try {
+      const known = await this.#face.transaction(id);
+      // One that nobody here has heard of may be on its way from the node it was sent to.
+      if (known !== undefined && known.status.state !== 'pending') return known;
+      await waiter.done;
+      return await this.#face.transaction(id);
+    } finally {
+      waiter.end();
+      caller.off('close', waiter.end);
+    }
+  }
+
+  #begin(id: Hash, timeoutMs: number): Waiter {
+    if (this.full) throw new ApiError('TOO_BUSY', `${this.#max} requests are waiting already`);
     let resolve = () => {};
     const done = new Promise<void>((settle) => {
       resolve = settle;

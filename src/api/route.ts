@@ -43,3 +43,8 @@ export interface PageQuery {
   readonly limit: string;
   readonly cursor?: string;
 }
+
+/** How long the caller wants to wait, of a validated query string with `wait` in seconds. */
+export function waitMsOf({ query }: FastifyRequest): number {
+  return Number((query as { readonly wait: string }).wait) * 1000;
+}

@@ -153,10 +153,17 @@ export class CcoinClient {
 
   /**
    * Hands in a signed transaction. Doing so again is harmless and answers its present status.
+   * @param waitSeconds 0 to 60: answers once it is final or dropped, or after so long as it stands then
    * @throws CcoinError with the protocol's code if it is refused
    */
-  submit(wire: Uint8Array): Promise<TransactionJson> {
-    return this.#post('/txn', { wire: toBase64(wire) });
+  submit(wire: Uint8Array, waitSeconds = 0): Promise<TransactionJson> {
+    return this.#request({
+      method: 'POST',
+      path: '/txn',
+      query: { wait: waitSeconds === 0 ? undefined : waitSeconds },
+      body: { wire: toBase64(wire) },
+      timeoutMs: waitSeconds * 1000 + this.#timeoutMs,
+    });
   }
 
   /** Hands in up to 1,000 signed transactions; one answer each, in order. */

@@ -9,7 +9,7 @@ import { type DataJson, dataFromJson } from '../../protocol/json.js';
 import { ApiError, problemOf } from '../errors.js';
 import { IdempotencyKeys } from '../idempotency.js';
 import { recipientOf } from '../recipient.js';
-import type { Route, RouteContext } from '../route.js';
+import { type Route, type RouteContext, waitMsOf } from '../route.js';
 import { answers, bodies, queries } from '../schemas.js';
 import { transactionView } from '../views.js';
 
@@ -28,7 +28,7 @@ const ACCEPTED = 202;
 const MAX_IDEMPOTENCY_KEY_CHARS = 255;
 
 export function submissionRoutes(context: RouteContext): Route[] {
-  const { face, limits, token } = context;
+  const { face, limits, token, waiters } = context;
   const query = queries(limits);
   const body = bodies(limits);
   const tokenHash = token === undefined ? undefined : sha256(utf8(token));
@@ -54,13 +54,20 @@ export function submissionRoutes(context: RouteContext): Route[] {
     return status === undefined ? result : { ...result, status };
   }
 
+  /** What is taken stays taken when there is no room to wait: it is answered as it stands. */
+  async function whenFinal(result: Accepted, waitMs: number, { raw }: FastifyReply): Promise<Accepted> {
+    if (result.status.state !== 'pending' || waiters.full) return result;
+    const known = await waiters.transaction(result.transaction.id, waitMs, raw);
+    return known === undefined ? result : { ...result, status: known.status };
+  }
+
   return [
     {
       method: 'POST',
       url: '/txn',
       bodyLimit: limits.bodyBytes,
       schema: {
-        querystring: query.none,
+        querystring: query.transaction,
         body: body.submission,
         response: { 200: answers.transaction, [ACCEPTED]: answers.transaction },
       },
@@ -70,7 +77,8 @@ export function submissionRoutes(context: RouteContext): Route[] {
           'wire' in submission
             ? acceptedOrThrow((await submitTexts(face, [submission.wire]))[0])
             : await transfer(request, submission);
-        return answerAccepted(reply, result);
+        const waitMs = waitMsOf(request);
+        return answerAccepted(reply, waitMs === 0 ? result : await whenFinal(result, waitMs, reply));
       },
     },
     {
@@ -87,7 +95,7 @@ export function submissionRoutes(context: RouteContext): Route[] {
   ];
 }
 
-/** 202 while it waits; 200 for one that was here before and is decided already. */
+/** 202 while it waits; 200 for one that is decided. */
 function answerAccepted(reply: FastifyReply, result: Accepted) {
   const { transaction, status } = result;
   reply.code(status.state === 'pending' ? ACCEPTED : 200).header('location', `/txn/${transaction.id}`);

@@ -1,8 +1,7 @@
 /** Transactions looked up: one, waited for, where it stands, and lists of them. */
-import type { KnownTransaction } from '../../node/face.js';
 import type { Address, Hash } from '../../protocol/bytes.js';
 import { ApiError } from '../errors.js';
-import type { PageQuery, Route, RouteContext } from '../route.js';
+import { type PageQuery, type Route, type RouteContext, waitMsOf } from '../route.js';
 import { answers, bodies, params, queries } from '../schemas.js';
 import { transactionView } from '../views.js';
 
@@ -15,7 +14,7 @@ interface TransactionsQuery extends PageQuery {
 }
 
 export function transactionRoutes(context: RouteContext): Route[] {
-  const { face, limits } = context;
+  const { face, limits, waiters } = context;
   const query = queries(limits);
   const list = (account: Address | undefined, { since, limit, cursor }: TransactionsQuery) =>
     transactionsPage(context, account, since, Number(limit), cursor);
@@ -26,9 +25,9 @@ export function transactionRoutes(context: RouteContext): Route[] {
       schema: { params: params.id, querystring: query.transaction, response: { 200: answers.transaction } },
       handler: async (request, reply) => {
         const { id } = request.params as { id: Hash };
-        const waitMs = Number((request.query as { wait: string }).wait) * 1000;
+        const waitMs = waitMsOf(request);
         const known =
-          waitMs === 0 ? await face.transaction(id) : await waitFor(context, id, waitMs, reply.raw);
+          waitMs === 0 ? await face.transaction(id) : await waiters.transaction(id, waitMs, reply.raw);
         if (known?.status.state === 'final') reply.header('cache-control', FOR_EVER);
         return transactionView(known ?? notFound(context, id));
       },
@@ -99,27 +98,6 @@ async function transactionsPage(
     ...(cursor === undefined ? {} : { cursor }),
   });
   return { items: items.map(transactionView), next };
-}
-
-/** The transaction once it is final or dropped, or as it stands when time is up or the caller has gone. */
-async function waitFor(
-  { face, waiters }: RouteContext,
-  id: Hash,
-  waitMs: number,
-  caller: NodeJS.EventEmitter,
-): Promise<KnownTransaction | undefined> {
-  const waiter = waiters.begin(id, waitMs);
-  caller.once('close', waiter.end);
-  try {
-    const known = await face.transaction(id);
-    // One that nobody here has heard of may be on its way from the node it was sent to.
-    if (known !== undefined && known.status.state !== 'pending') return known;
-    await waiter.done;
-    return await face.transaction(id);
-  } finally {
-    waiter.end();
-    caller.off('close', waiter.end);
-  }
 }
 
 function notFound({ face }: RouteContext, id: Hash): never {

@@ -16,6 +16,47 @@ function wireOf(nonce: number): string {
   return toBase64(wire);
 }
 
+describe('POST /txn?wait=', () => {
+  const [transaction] = finalBlock(4).block.transactions;
+  const body = { wire: toBase64(transaction?.wire ?? Buffer.alloc(0)) };
+
+  it('answers once the transaction is final', async () => {
+    const { post, face } = testApi({ after: () => () => {} });
+    face.height = 3;
+    const answer = post('/txn?wait=60', body);
+    await expect.poll(() => face.listeners.size).toBe(1);
+    face.finalize();
+    const { status } = answerOf(await answer, 200, answers.transaction);
+    expect(status).toMatchObject({ state: 'final', block_number: 4 });
+    expect(face.listeners.size).toBe(0);
+  });
+
+  it('answers that it is pending when time is up', async () => {
+    const { post, face } = testApi({
+      after: (_, fire) => {
+        queueMicrotask(fire);
+        return () => {};
+      },
+    });
+    face.height = 3;
+    const { status } = answerOf(await post('/txn?wait=1', body), 202, answers.transaction);
+    expect(status).toEqual({ state: 'pending', queue: 'ready' });
+  });
+
+  it('takes it, and answers at once, if too many wait', async () => {
+    const { post, face } = testApi({ limits: { waiters: 0 } });
+    face.height = 3;
+    answerOf(await post('/txn?wait=60', body), 202, answers.transaction);
+    expect(face.pending.size).toBe(1);
+  });
+
+  it('refuses at once what is refused', async () => {
+    const { post } = testApi();
+    refusalOf(await post('/txn?wait=60', { wire: 'AA==' }), 400, 'MALFORMED');
+    refusalOf(await post('/txn?wait=61', body), 400, 'BAD_REQUEST');
+  });
+});
+
 describe('POST /txn, signed by the node', () => {
   it('takes an address, an amount, and a fee and data if given', async () => {
     const { post, face } = testApi();
