@@ -10,8 +10,8 @@ import { Lru } from '../storage/lru.js';
 import type { BlockBytes } from '../storage/tables.js';
 import type { AccountInfo, FinalBlock, KnownTransaction, NodeFace, Page, TransactionStatus } from './face.js';
 
-/** Decoded blocks kept for readers: a page of transactions often needs the same few. */
-const BLOCK_CACHE = 64;
+/** Decoded blocks kept for readers, by their wire forms: a page of transactions often needs the same few. */
+const BLOCK_CACHE_BYTES = 4_000_000;
 
 type ReadingFace = Pick<
   NodeFace,
@@ -34,7 +34,7 @@ export class Reader implements ReadingFace {
   readonly #store: ChainStore;
   readonly #mempool: Mempool;
   readonly #genesisId: Uint8Array;
-  readonly #blocks = new Lru<number, Block>(BLOCK_CACHE);
+  readonly #blocks = new Lru<number, Block>(BLOCK_CACHE_BYTES, ({ wire }) => wire.length);
 
   constructor(store: ChainStore, mempool: Mempool) {
     this.#store = store;

@@ -25,3 +25,19 @@ it('forgets in the order of use over many turns', () => {
     model = [...model.filter((known) => known !== key), key].slice(-10);
   }
 });
+
+it('keeps what weighs no more than its capacity together, whatever is put in again', () => {
+  const lru = new Lru<string, string>(10, (value) => value.length);
+  lru.set('a', 'aaaa');
+  lru.set('b', 'bbbb');
+  lru.set('a', 'aaaaaa');
+  expect(lru.get('b')).toBe('bbbb');
+  expect(lru.get('a')).toBe('aaaaaa');
+  lru.set('c', 'ccc');
+  expect(lru.get('b')).toBeUndefined();
+  expect([lru.get('a'), lru.get('c')]).toEqual(['aaaaaa', 'ccc']);
+  lru.set('d', 'too heavy alone');
+  expect([lru.get('a'), lru.get('c'), lru.get('d')]).toEqual([undefined, undefined, undefined]);
+  lru.set('e', 'e'.repeat(10));
+  expect(lru.get('e')).toBe('e'.repeat(10));
+});
