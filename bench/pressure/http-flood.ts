@@ -1,13 +1,15 @@
 /** 5,000 requests at once, again and again, beside 200 connections that say nothing. */
 import { setMaxListeners } from 'node:events';
-import { Agent, request } from 'node:http';
+import { Agent, type RequestOptions, request } from 'node:http';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Attack, HOST, type Target } from './attack.js';
 import { closing } from './stranger.js';
 
 const REQUESTS = 5_000;
-const SOCKETS = 500;
+/** So many of these requests come from each address, every one on a connection of its own. */
+const SOCKETS = 1_000;
+const CALLERS = Array.from({ length: REQUESTS / SOCKETS }, (_, i) => `127.0.0.${i + 1}`);
 const IDLE = 200;
 const PAUSE_MS = 1_000;
 
@@ -21,7 +23,7 @@ const ASKS = [
 
 export const httpFlood: Attack = {
   name: 'http',
-  what: `${REQUESTS} HTTP requests at once, ${IDLE} idle connections`,
+  what: `${REQUESTS} HTTP requests at once, each on its own connection, ${IDLE} idle connections`,
   async run({ httpPort }, signal, press) {
     const idle = keepIdle(httpPort, IDLE, signal);
     const counts = new Map<number, number>();
@@ -29,7 +31,7 @@ export const httpFlood: Attack = {
     while (!signal.aborted) {
       press(true);
       const startedMs = performance.now();
-      for (const status of await flood(httpPort, REQUESTS, SOCKETS))
+      for (const status of await flood(httpPort, REQUESTS, SOCKETS, CALLERS))
         counts.set(status, (counts.get(status) ?? 0) + 1);
       busyMs += performance.now() - startedMs;
       press(false);
@@ -42,12 +44,21 @@ export const httpFlood: Attack = {
   },
 };
 
-/** The statuses of all answers, in the order of the requests; 0 where the connection ended instead. */
-export async function flood(port: number, requests: number, sockets: number): Promise<number[]> {
+/**
+ * The statuses of all answers, in the order of the requests; 0 where the connection ended instead.
+ * @param sockets of each caller at the most
+ * @param callers addresses of this machine, in turn
+ */
+export async function flood(
+  port: number,
+  requests: number,
+  sockets: number,
+  callers: readonly string[] = [HOST],
+): Promise<number[]> {
   const agent = new Agent({ keepAlive: true, maxSockets: sockets });
   const statuses = Array.from({ length: requests }, (_, i) => {
     const [method, path] = ASKS[i % ASKS.length] ?? ASKS[0];
-    return statusOf(agent, port, method, path);
+    return statusOf({ agent, port, method, path, localAddress: callers[i % callers.length] ?? HOST });
   });
   try {
     return await Promise.all(statuses);
@@ -56,14 +67,14 @@ export async function flood(port: number, requests: number, sockets: number): Pr
   }
 }
 
-function statusOf(agent: Agent, port: number, method: string, path: string): Promise<number> {
+function statusOf(options: RequestOptions): Promise<number> {
   return new Promise((resolve) => {
     const headers = { 'content-type': 'application/json' };
-    const asked = request({ agent, port, host: HOST, method, path, headers }, (response) => {
+    const asked = request({ ...options, host: HOST, headers }, (response) => {
       response.resume().on('end', () => resolve(response.statusCode ?? 0));
       response.on('error', () => resolve(0));
     });
-    asked.on('error', () => resolve(0)).end(method === 'POST' ? '{"wire":"AAAA"}' : undefined);
+    asked.on('error', () => resolve(0)).end(options.method === 'POST' ? '{"wire":"AAAA"}' : undefined);
   });
 }
 
