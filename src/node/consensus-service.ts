@@ -77,6 +77,8 @@ export class ConsensusService {
   #dueTimer: Timer | null = null;
   #beginTimer: Timer | null = null;
   #dueSinceMs: number | null = null;
+  /** When the head became ours (monotonic clock). */
+  #enteredMs = 0;
   #refusalLogged: string | null = null;
   #stopped = false;
 
@@ -158,10 +160,11 @@ export class ConsensusService {
 
   /** Turns to the height above the head. */
   enterHeight(): void {
-    const { chain } = this.#parts;
+    const { chain, clock } = this.#parts;
     const height = chain.head.header.number + 1;
     this.#dueTimer?.cancel();
     this.#dueSinceMs = null;
+    this.#enteredMs = clock.monotonic();
     this.#driver.enterHeight(height, chain.authorities, this.#recordOf(height));
     this.#considerActing();
     this.considerDue();
@@ -194,8 +197,8 @@ export class ConsensusService {
   /** Rule 2: tells the core once a block is due at this height, now or when its time has come. */
   considerDue(): void {
     if (this.#dueSinceMs !== null || this.#stopped) return;
-    const { clock, chain, genesis, mempool } = this.#parts;
-    const inMs = dueInMs(genesis.block_mining, chain.head.header.time, mempool.readyCount, clock.now());
+    const { clock, genesis, mempool } = this.#parts;
+    const inMs = dueInMs(genesis.block_mining, this.#headAgeMs(), mempool.readyCount);
     this.#dueTimer?.cancel();
     if (inMs === undefined) return;
     if (inMs > 0) {
@@ -204,6 +207,12 @@ export class ConsensusService {
     }
     this.#dueSinceMs = clock.monotonic();
     this.#driver.input({ type: 'due', height: this.#driver.core.height });
+  }
+
+  /** A clock that is behind would give every turn of this authority away: no head is younger than it has been here. */
+  #headAgeMs(): number {
+    const { clock, chain } = this.#parts;
+    return Math.max(clock.now() - chain.head.header.time, clock.monotonic() - this.#enteredMs);
   }
 
   /** "No vote while catching up", none without the own record, none below what was signed already. */

@@ -228,3 +228,22 @@ describe('what is pending', () => {
     expect((await second.face.transaction(id))?.status).toMatchObject({ state: 'final' });
   });
 });
+
+describe('an authority whose clock is behind', () => {
+  it('proposes when the interval is over, not when its clock has come to it', async () => {
+    const { wire } = testGenesis(1, {
+      time: Date.now(),
+      block_mining: {
+        interval: 0.05,
+        min_bound: 1_000,
+        max_bound: 1_000,
+        reward: 100,
+        difficulty: 0,
+        allow_empty: true,
+      },
+    });
+    const behind = { ...systemClock, now: () => systemClock.now() - 3_600_000 };
+    const node = await start({ key: keyOf(0), genesis: wire, clock: behind });
+    await untilHeight(node, 4);
+  });
+});
