@@ -7,8 +7,11 @@ import type { Check } from '../lib/ledger.js';
 import { median } from '../lib/statistics.js';
 import type { Sample } from './samples.js';
 
-/** Caches of what is newest (ten minutes of 200 transfers a second fill the longest) are full by then. */
-export const WARM_UP_S = 600;
+/**
+ * The longest cache holds the ids of 100,000 transfers: all that it took at first has been replaced by then, and the
+ * allocators have met what it leaves behind.
+ */
+export const WARM_UP_TRANSFERS = 200_000;
 /** Less after the warm-up tells nothing. */
 const JUDGED_AT_LEAST_S = 600;
 
@@ -29,13 +32,13 @@ const ALLOWED_SIGNER_BYTES = 64 * MIB;
 /** @param steady names of the nodes that were not restarted */
 export function judgeGrowth(samples: readonly Sample[], steady: readonly string[]): Check[] {
   return steady.flatMap((node) => {
-    const judged = samples.filter((sample) => sample.node === node && sample.at_s >= WARM_UP_S);
+    const judged = samples.filter((sample) => sample.node === node && sample.transfers >= WARM_UP_TRANSFERS);
     const first = judged[0];
     const last = judged.at(-1);
     if (first === undefined || last === undefined || last.at_s - first.at_s < JUDGED_AT_LEAST_S) {
       return [
         {
-          what: `${node}: growth is not judged in a run shorter than ${WARM_UP_S + JUDGED_AT_LEAST_S} s`,
+          what: `${node}: growth is not judged in less than ${JUDGED_AT_LEAST_S} s after ${WARM_UP_TRANSFERS} transfers`,
           held: true,
         },
       ];

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { judgeGrowth, slope, WARM_UP_S } from '../../../bench/soak/growth.js';
+import { judgeGrowth, slope, WARM_UP_TRANSFERS } from '../../../bench/soak/growth.js';
 import type { Sample } from '../../../bench/soak/samples.js';
 
 const MIB = 1024 * 1024;
+const TRANSFERS_A_BLOCK = 13;
 
 /** An hour in which a node behaves, but for what `change` says of it. */
 function hour(change: (height: number) => Partial<Sample>): Sample[] {
@@ -22,7 +23,7 @@ function hour(change: (height: number) => Partial<Sample>): Sample[] {
       signer_bytes: MIB,
       height,
       blocks_per_s: 15,
-      transfers: height * 13,
+      transfers: height * TRANSFERS_A_BLOCK,
       finality_p50_ms: 20,
       finality_p99_ms: 50,
       pool: 5,
@@ -53,9 +54,11 @@ describe('what a node takes over time', () => {
   });
 
   it('is judged after the warm-up, and not in a short run', () => {
-    const early = hour((height) => ({ anonymous_bytes: Math.min(height, WARM_UP_S * 15) * MIB }));
+    const early = hour((height) => ({
+      anonymous_bytes: Math.min(height, WARM_UP_TRANSFERS / TRANSFERS_A_BLOCK) * MIB,
+    }));
     expect(verdicts(early)[0]).toBe(true);
-    expect(verdicts(early.slice(0, 60))).toEqual([true]);
+    expect(verdicts(early.slice(0, 160))).toEqual([true]);
   });
 });
 
