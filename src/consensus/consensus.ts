@@ -455,8 +455,7 @@ export class Consensus {
             certificate: encodeCertificate(round, precommits.votesFor(blockId)),
           });
         } else {
-          const reason = `block ${blockId} of height ${this.#height} is certified by a quorum, but invalid here`;
-          this.#effects.push({ type: 'broken', reason });
+          this.#effects.push({ type: 'broken', block });
         }
         return true;
       }

@@ -85,7 +85,7 @@ export type Effect =
   /** The block is final: apply it with its certificate, then answer with `height`. */
   | { readonly type: 'commit'; readonly block: Block; readonly certificate: Certificate }
   /** A quorum certified a block that is invalid here: more than f authorities lie, or we are broken. Stop loudly. */
-  | { readonly type: 'broken'; readonly reason: string };
+  | { readonly type: 'broken'; readonly block: Block };
 
 export type Statement =
   | { readonly kind: 'proposal'; readonly content: ProposalContent }

@@ -14,7 +14,7 @@ import {
   sealCheck,
 } from '../protocol/block.js';
 import type { Address, Hash } from '../protocol/bytes.js';
-import { ProtocolError } from '../protocol/errors.js';
+import { OtherParentError, ProtocolError } from '../protocol/errors.js';
 import type { SignatureCheck } from '../protocol/keys.js';
 import { meetsDifficulty } from '../protocol/proof-of-work.js';
 import { transactionSignatureCheck } from '../protocol/transaction.js';
@@ -56,7 +56,8 @@ export function checkSealedHeader(
   rules: LedgerRules,
 ): ProtocolError | null {
   if (parent !== undefined) {
-    if (header.hashParent !== parent.id) return bad(`its parent is ${header.hashParent}, not ${parent.id}`);
+    if (header.hashParent !== parent.id)
+      return new OtherParentError(`bad block: its parent is ${header.hashParent}, not ${parent.id}`);
     if (header.number !== parent.header.number + 1)
       return bad(`number ${header.number} does not follow its parent's`);
     if (header.time <= parent.header.time) return bad("its time is not after its parent's");

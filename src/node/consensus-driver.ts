@@ -48,6 +48,8 @@ export interface DriverDependencies {
   evidence(evidence: Evidence): void;
   /** Our key is in use elsewhere. */
   stranger(message: ConsensusMessage): void;
+  /** What to fail with: a quorum certified this block, which is invalid here. */
+  broken(block: Block): Error;
   /** The process must stop, loudly. */
   fail(error: Error): void;
 }
@@ -225,7 +227,7 @@ export class ConsensusDriver {
       case 'commit':
         return this.#dependencies.commit(effect.block, effect.certificate);
       case 'broken':
-        throw new Error(effect.reason);
+        throw this.#dependencies.broken(effect.block);
     }
   }
 

@@ -26,6 +26,7 @@ import { dueInMs } from './due.js';
 import type { Log } from './log.js';
 import { RoundRepair } from './round-repair.js';
 import type { SigningPermission } from './signing-permission.js';
+import { brokenBy } from './split-watch.js';
 
 export interface ConsensusParts {
   readonly clock: Clock;
@@ -116,6 +117,7 @@ export class ConsensusService {
             { height, round },
             'a message signed with our key was not sent by us: another node runs with this key, or the record was lost',
           ),
+        broken: (block) => brokenBy(block, chain.head),
         fail: dependencies.fail,
       },
     );

@@ -36,6 +36,7 @@ import { credibleHeight } from './readiness.js';
 import { SignatureCache } from './signature-cache.js';
 import { findOwnMark, SigningPermission } from './signing-permission.js';
 import { SnapshotMaker } from './snapshot-maker.js';
+import { SplitWatch } from './split-watch.js';
 import { TransactionGossip } from './transaction-gossip.js';
 import { TransactionIntake } from './transaction-intake.js';
 import { TreeCheckpoint } from './tree-checkpoint.js';
@@ -68,6 +69,7 @@ export class Node {
   readonly #consensus: ConsensusService;
   readonly #gossip: TransactionGossip;
   readonly #sync: Sync;
+  readonly #splits: SplitWatch;
   readonly #store: ChainStore;
   readonly #signedHeight: number;
   readonly #evidence: EvidenceStore;
@@ -149,6 +151,21 @@ export class Node {
       },
     );
     this.#sync = this.#createSync();
+    this.#splits = new SplitWatch(
+      {
+        clock,
+        worker,
+        authorities: this.#authorities,
+        genesisId: this.genesisId,
+        store,
+        evidence: this.#evidence,
+        log,
+      },
+      {
+        send: (peer, message) => this.#send(peer, message),
+        offend: (peer, detail) => this.#offend(peer, 'BAD_BLOCK', detail),
+      },
+    );
     this.#network = this.#createNetwork();
   }
 
@@ -331,6 +348,7 @@ export class Node {
       snapshot: () => this.#snapshots?.newest,
       send: (peer, message) => this.#send(peer, message),
       offend: (peer, offence, detail) => this.#offend(peer, SYNC_OFFENCES[offence], detail),
+      otherBranch: (peer, number) => this.#splits.suspect(peer, number - 1),
       phaseChanged: (phase) => this.#phaseChanged(phase),
       log: this.#options.log,
     });
@@ -357,6 +375,7 @@ export class Node {
         peerUp: (peer) => this.#peerUp(peer),
         peerDown: (peer) => {
           this.#sync.peerDown(peer.address);
+          this.#splits.forget(peer.address);
           this.#snapshotServer.forget(peer.address);
           this.#presence.changed();
         },
@@ -385,11 +404,15 @@ export class Node {
       case 'LDR':
       case 'ADR':
         return this.#track(this.#consensus.message(peer, message));
-      case 'RBH':
-      case 'BLH':
-      case 'RBL':
       case 'ABL':
+        if (this.#splits.awaits(peer, message)) return this.#track(this.#splits.answered(peer, message));
+        return this.#sync.message(peer, message);
+      case 'BLH':
       case 'BLK':
+        this.#splits.heard(peer, message);
+        return this.#sync.message(peer, message);
+      case 'RBH':
+      case 'RBL':
         return this.#sync.message(peer, message);
       case 'RSN':
       case 'RSP':

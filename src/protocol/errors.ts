@@ -87,6 +87,13 @@ export class ProtocolError extends Error {
   }
 }
 
+/** A block on another parent than it was held against. If its certificate holds, whoever gave it is not to blame. */
+export class OtherParentError extends ProtocolError {
+  constructor(message: string) {
+    super('BAD_BLOCK', message);
+  }
+}
+
 export function malformed(message: string): ProtocolError {
   return new ProtocolError('MALFORMED', message);
 }

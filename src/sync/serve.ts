@@ -12,7 +12,7 @@ export const MAX_ANSWER_BYTES = 2_900_000;
 /** MessagePack's array, lengths and nil around one block and its certificate. */
 const BLOCK_OVERHEAD_BYTES = 16;
 export const MAX_SERVED_BLOCKS = 1_024;
-/** Requests of one peer that wait; those beyond are not answered (ccoin sends at most three). */
+/** Requests of one peer that wait; those beyond are not answered (ccoin sends at most four). */
 export const MAX_WAITING_REQUESTS = 4;
 /** Bytes that a peer may be sent at once: a good part of the send queue of 16 MiB. */
 export const BURST_BYTES = 9_000_000;

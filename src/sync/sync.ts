@@ -13,7 +13,7 @@
  */
 import type { Clock, Timer } from '../ports/clock.js';
 import type { Address, Hash } from '../protocol/bytes.js';
-import { asError, ProtocolError } from '../protocol/errors.js';
+import { asError, OtherParentError, ProtocolError } from '../protocol/errors.js';
 import type { Message, MessageOf } from '../protocol/messages.js';
 import { numberOfBlock } from './block-number.js';
 import { Claims, type OutOfReach } from './claims.js';
@@ -59,7 +59,8 @@ export interface SyncDependencies {
    * Checks certificate and block, executes, stores durably, moves the head. Null if the head is at or beyond the block
    * now, also when it had been already; undefined if it was not judged, as one before it is bad; else what is wrong with
    * it. Called with the block after the head, or after the last one that is being applied; the answers come in that
-   * order. A rejection is a failure of our own and ends the node.
+   * order. An OtherParentError only for a block whose certificate holds. A rejection is a failure of our own and ends
+   * the node.
    */
   apply(block: Uint8Array, certificate: Uint8Array): Promise<ProtocolError | null | undefined>;
   blockBytes(number: number): ServedBlock | undefined;
@@ -70,6 +71,8 @@ export interface SyncDependencies {
   send(peer: Address, message: Message): void;
   /** `bad-block` and `bad-answer` are proven; `slow` is not. Sync itself hears a proven offender no more. */
   offend(peer: Address, offence: SyncOffence, detail: string): void;
+  /** The peer's block `number` is final, but does not follow ours: it has another one in front of it. */
+  otherBranch(peer: Address, number: number): void;
   phaseChanged(phase: Phase): void;
   log(level: LogLevel, fields: Readonly<Record<string, unknown>>, text: string): void;
 }
@@ -394,9 +397,19 @@ export class Sync {
 
   /** @param error undefined if another one is to blame */
   #refused(held: HeldBlock, error: ProtocolError | undefined): void {
-    if (error !== undefined)
+    if (error instanceof OtherParentError) this.#otherBranch(held, error);
+    else if (error !== undefined)
       this.#bar(held.peer, 'bad-block', `block ${held.number}: ${error.code}: ${error.message}`);
     if (held.fetched) this.#step({ type: 'refused' });
+  }
+
+  /** It lives on another branch in good faith: it has to be heard, but hardly ever asked for what we cannot use. */
+  #otherBranch({ peer, number }: HeldBlock, { message }: OtherParentError): void {
+    this.#claims.unfounded(peer, this.#now());
+    this.#download.discard(peer);
+    const fields = { peer, number, reason: message };
+    this.#dependencies.log('debug', fields, 'a final block of a peer does not follow ours');
+    this.#dependencies.otherBranch(peer, number);
   }
 
   #bar(peer: Address, offence: SyncOffence, detail: string): void {

@@ -50,6 +50,12 @@ export class Judge {
     unlocked: 0,
     equivocations: 0,
   };
+  /** Whether the play goes on after a split, each branch by itself: only the first to be final is judged further. */
+  goesOn = false;
+  /** The split after which it went on. */
+  split: Split | undefined;
+  /** Who is on another branch than the one that is judged. */
+  readonly #branchedOff = new Set<string>();
   readonly #authorities: readonly Authority[];
   readonly #genesisId: Uint8Array;
   readonly #keys: KeyRing;
@@ -124,10 +130,20 @@ export class Judge {
   final(block: Block, certificate: Certificate, who: string): void {
     const { number } = block.header;
     this.#assertCertified(block, certificate, who);
+    if (this.#branchedOff.has(who)) return;
     const known = this.finals.get(number);
     if (known === undefined) this.#firstFinal(block);
     else if (known !== block.id)
-      throw new Split(`two final blocks at height ${number}: ${known} and, at ${who}, ${block.id}`);
+      this.#hasSplit(
+        new Split(`two final blocks at height ${number}: ${known} and, at ${who}, ${block.id}`),
+        who,
+      );
+  }
+
+  #hasSplit(split: Split, who: string): void {
+    if (!this.goesOn) throw split;
+    this.split ??= split;
+    this.#branchedOff.add(who);
   }
 
   /** A node has taken the state after block `number` from others, if that is above 0, and stands at `head` now. */

@@ -394,7 +394,8 @@ export class Machine implements Host {
     if (this.#gone) return;
     this.say(`fails: ${error.message}`);
     if (error instanceof Violation) return this.#world.broken(error);
-    if (this.excuses.size === 0 && this.honest)
+    // Of a network that has split, a node may meet what it must not go on from.
+    if (this.excuses.size === 0 && this.honest && this.#world.judge.split === undefined)
       violated(`${this.name} failed without cause: ${error.stack ?? error.message}`);
     this.crash('process');
     this.#world.ended(this);

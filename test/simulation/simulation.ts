@@ -407,7 +407,8 @@ export class Simulation implements MachineWorld {
         tricks[`liar: ${name}`] = (tricks[`liar: ${name}`] ?? 0) + count;
     }
     // Nothing else is to be expected of too many liars: no honest key breaks a rule for them.
-    const split = plan.beyond && violation instanceof Split;
+    const met = violation ?? judge.split;
+    const split = plan.beyond && met instanceof Split;
     const seen = judge.equivocators.size > 0;
     const beyond = plan.beyond ? (split ? 'split' : seen ? 'evidence' : 'held') : undefined;
     return {

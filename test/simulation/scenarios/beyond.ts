@@ -4,10 +4,11 @@ import { twinOf } from './false-tongue.js';
 import type { Scenario, Story } from './scenario.js';
 import { HEIGHT, type Stage, until } from './stage.js';
 
-/** X and Y, two of four, make v final with A, and w, its twin, with B: the network has split. */
+/** X and Y, two of four, make v final with A, and w, its twin, with B: the network has split. Then the halves meet. */
 function* twoFaces(stage: Stage): Story {
   const [x, a, b, y] = [stage.leader(0), stage.leader(1), stage.leader(2), stage.leader(3)];
-  const { post, genesisId } = stage;
+  const { post, genesisId, simulation } = stage;
+  simulation.judge.goesOn = simulation.plan.beyond;
   let w: Block | undefined;
   for (const liar of [x, y]) {
     stage.lies(liar, (message, to) => {

@@ -444,7 +444,7 @@ class Node {
           `authority ${this.index} takes its own word for a stranger's: ${brief(effect.message)}`,
         );
       case 'broken':
-        return violated(effect.reason);
+        return violated(`block ${effect.block.id} is certified, but invalid at authority ${this.index}`);
       default:
         return;
     }

@@ -418,7 +418,7 @@ describe('rule 9', () => {
     bench.hear(propose(H, 0, v, null), ...precommits(H, 0, v, 0, 1, 2));
     expect(bench.of('commit')).toEqual([]);
     const effects = bench.do({ type: 'validated', height: H, blockId: v.id, valid: false, timely: true });
-    expect(effects).toMatchObject([{ type: 'broken' }]);
+    expect(effects).toEqual([{ type: 'broken', block: v }]);
     expect(bench.of('commit')).toEqual([]);
   });
 

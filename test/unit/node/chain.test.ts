@@ -10,6 +10,7 @@ import { SignatureCache } from '../../../src/node/signature-cache.js';
 import { assembleBlock, decodeBlock } from '../../../src/protocol/block.js';
 import { fromHex } from '../../../src/protocol/bytes.js';
 import { encode } from '../../../src/protocol/encoding.js';
+import { OtherParentError } from '../../../src/protocol/errors.js';
 import { MemoryStore } from '../../../src/storage/memory-store.js';
 
 const vectors = (name: string) =>
@@ -62,9 +63,10 @@ describe('the chain', () => {
     );
   });
 
-  it.each(refuse.blocks)('refuses a block: $why', async ({ block, certificate }) => {
+  it.each(refuse.blocks)('refuses a block: $why', async ({ why, block, certificate }) => {
     const { head, supply } = chain;
     const error = await chain.applyCertified(fromHex(block), fromHex(certificate));
+    expect(error instanceof OtherParentError).toBe(why === 'wrong parent');
     expect(error?.code).toMatch(/^(BAD_BLOCK|BAD_CERTIFICATE|BAD_SIGNATURE|MALFORMED)$/);
     expect(chain.head).toBe(head);
     expect(chain.supply).toBe(supply);
@@ -82,6 +84,13 @@ describe('the chain', () => {
     }
     expect(chain.head).toBe(head);
     expect(committed).toHaveLength(blocks.length);
+  });
+
+  it('calls a block on another parent false if its certificate does not hold', async () => {
+    const [wrong, good] = [refuse.blocks.find(({ why }) => why === 'wrong parent'), refuse.accept];
+    const error = await chain.applyCertified(fromHex(wrong?.block ?? ''), fromHex(good.certificate));
+    expect(error).not.toBeInstanceOf(OtherParentError);
+    expect(error?.code).toBe('BAD_CERTIFICATE');
   });
 
   it('answers a genesis block in the place of a certified one without applying it', async () => {

@@ -52,6 +52,7 @@ export function quietDriver(
       persist: async () => {},
       evidence: () => {},
       stranger: () => {},
+      broken: ({ id }) => new Error(id),
       fail: (error) => {
         throw error;
       },

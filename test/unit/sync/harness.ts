@@ -158,6 +158,7 @@ export class FakePeer {
 export class World {
   readonly clock = new FakeClock();
   readonly phases: Phase[] = [];
+  readonly branches: { peer: Address; number: number }[] = [];
   readonly offences: { peer: Address; offence: string; detail: string }[] = [];
   /** The numbers handed to `apply`, in order. */
   readonly applied: number[] = [];
@@ -193,6 +194,7 @@ export class World {
       base: () => 0,
       send: (to, message) => this.#deliver(to, message),
       offend: (peer, offence, detail) => this.offences.push({ peer, offence, detail }),
+      otherBranch: (peer, number) => this.branches.push({ peer, number }),
       phaseChanged: (phase) => {
         this.phases.push(phase);
         this.onPhase(phase);

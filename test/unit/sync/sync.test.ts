@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import { ProtocolError } from '../../../src/protocol/errors.js';
+import { OtherParentError, ProtocolError } from '../../../src/protocol/errors.js';
 import { Claims } from '../../../src/sync/claims.js';
 import { MAX_RACES } from '../../../src/sync/life.js';
 import { CLAIM_GRACE_MS, MAX_OFFER_AHEAD, POLL_MS } from '../../../src/sync/sync.js';
@@ -293,6 +293,24 @@ describe('peers that keep only their newest blocks', () => {
     await world.boot(3_000);
     expect(world.sync.phase).toBe('ready');
     expect(world.sync.bestKnownHeight).toBe(50);
+  });
+});
+
+describe('a peer on another branch', () => {
+  test('is told of, not blamed, still heard, and asked again ever more seldom', async () => {
+    const world = new World(5);
+    const peer = world.connect({ height: 9 });
+    world.applyInstead = async () => new OtherParentError('its parent is another');
+    await world.boot(100_000);
+    expect(world.offences).toEqual([]);
+    expect(new Set(world.branches.map(({ number }) => number))).toEqual(new Set([6]));
+    expect(world.branches[0]?.peer).toBe(peer.address);
+    expect(world.branches.length).toBeGreaterThan(2);
+    expect(world.branches.length).toBeLessThan(8);
+    expect(world.sync.phase).toBe('ready');
+    const answered = world.sent.length;
+    world.sync.message(peer.address, { type: 'RBH', request_id: 77, block_number: 9 });
+    expect(world.sent.slice(answered)).toMatchObject([{ message: { type: 'BLH', request_id: 77 } }]);
   });
 });
 
