@@ -46,16 +46,22 @@ export function planWithout(seed: number, parts: readonly string[]): Plan {
   };
 }
 
-/** Gives what can be left out with the seed still failing, and the last outcome that failed. */
+/** Gives what can be left out with the seed still failing in the same way, and the last outcome that failed. */
 export async function shrink(seed: number, failed: Outcome): Promise<{ parts: string[]; outcome: Outcome }> {
   let parts: string[] = [];
   let outcome = failed;
+  const kind = kindOf(failed);
   for (const part of PARTS) {
     const tried = [...parts, part];
     const next = await new Simulation(seed, undefined, planWithout(seed, tried)).run();
-    if (next.violation === undefined) continue;
+    if (kindOf(next) !== kind) continue;
     parts = tried;
     outcome = next;
   }
   return { parts, outcome };
+}
+
+/** What broke, whoever it was and wherever: the first line without its numbers and ids. Undefined if nothing did. */
+function kindOf({ violation }: Outcome): string | undefined {
+  return violation?.message.split('\n')[0]?.replace(/\b(?:[0-9a-f]{6,}|\d+)\b/g, '#');
 }

@@ -3,6 +3,7 @@
  * the end a comparison of all that they hold. Any promise that is broken on the way throws a Violation.
  */
 
+import { crc32 } from 'node:zlib';
 import { MEMPOOL_LIMITS } from '../../src/mempool/limits.js';
 import { LIMITS } from '../../src/network/limits.js';
 import { sha256Hex } from '../../src/protocol/hash.js';
@@ -393,7 +394,7 @@ export class Simulation implements MachineWorld {
     this.internet.onFrame = (frame, from, to) => {
       this.trace.add(
         this.agenda.nowMs,
-        `${from.name.slice(7)} > ${to.slice(7)} ${frameType(frame)} ${frame.length}`,
+        `${from.name.slice(7)} > ${to.slice(7)} ${frameType(frame)} ${frame.length} ${crc32(frame).toString(16)}`,
       );
       this.judge.frame(frame, addresses.get(from.name) ?? '');
     };
