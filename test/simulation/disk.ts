@@ -38,6 +38,7 @@ export class SimDisk {
   readonly counts: DiskCounts;
   readonly #chance: Chance;
   #content = new MemoryStore();
+  #blank = true;
   /** Written, in this order, but not synced yet. */
   #unsynced: Batch[] = [];
   readonly #damaged = new Set<string>();
@@ -61,6 +62,7 @@ export class SimDisk {
 
   wipe(): void {
     this.#content = new MemoryStore();
+    this.#blank = true;
     this.#unsynced = [];
     this.#replaced = [];
     this.#damaged.clear();
@@ -83,17 +85,17 @@ export class SimDisk {
   }
 
   /**
-   * Flips a bit of one entry. With one of its value it fails its checksum; with one of its key it is gone from where it
-   * was, and what lies elsewhere now fails its checksum, which covers the key. False if there is nothing to flip.
+   * Flips a bit of one entry, if there is any. With one of its value it fails its checksum; with one of its key it is gone
+   * from where it was, and what lies elsewhere now fails its checksum, which covers the key.
    */
-  async flip(what: 'value' | 'key'): Promise<boolean> {
+  async flip(what: 'value' | 'key'): Promise<void> {
     const keys: Uint8Array[] = [];
     for await (const [key] of this.#content.entries(ALL)) keys.push(key);
-    if (keys.length === 0) return false;
+    if (keys.length === 0) return;
     const key = this.#chance.pick(keys);
     if (what === 'value') {
       this.#damaged.add(nameOf(key));
-      return true;
+      return;
     }
     const other = key.slice();
     const at = this.#chance.below(other.length);
@@ -104,18 +106,22 @@ export class SimDisk {
       { key: other, value },
     ]);
     this.#damaged.add(nameOf(other));
-    return true;
   }
 
-  /**
-   * A bit flips in the log: the database opens as if the last batches, synced ones, had never been written. False if there
-   * is nothing to cut.
-   */
-  cut(): boolean {
+  /** Whether there is an end of its log to cut off. */
+  get cuttable(): boolean {
+    return this.#replaced.length > 0;
+  }
+
+  /** A bit flips in the log: the database opens as if the last batches, synced ones, had never been written. */
+  cut(): void {
     const count = 1 + this.#chance.below(MAX_CUT);
-    const cut = this.#replaced.splice(-count).reverse();
-    for (const operations of cut) this.#write(operations);
-    return cut.length > 0;
+    for (const operations of this.#replaced.splice(-count).reverse()) this.#write(operations);
+  }
+
+  /** Whether nothing was ever written. */
+  get blank(): boolean {
+    return this.#blank;
   }
 
   /** Where nothing can be read any more that was written: for checks at the end. */
@@ -173,6 +179,7 @@ export class SimDisk {
   }
 
   #write(operations: readonly StoreOperation[]): void {
+    this.#blank = false;
     for (const { key } of operations) this.#damaged.delete(nameOf(key));
     // It has written when it returns; its promise is a formality.
     void this.#content.write(operations, { sync: true });

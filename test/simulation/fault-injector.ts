@@ -87,20 +87,23 @@ export class FaultInjector {
     switch (fault) {
       case 'crash':
       case 'power cut':
+        if (!machine.running) return false;
         machine.crash(fault === 'crash' ? 'process' : 'power');
         return this.#restart(machine);
       case 'stop':
-        machine.stop(() => this.#restart(machine));
-        return true;
+        return machine.stop(() => this.#restart(machine));
       case 'pause':
+        if (!machine.running) return false;
         machine.pause(this.#chance.pick([200, 3_000, 20_000]) * this.#chance.fraction());
         return true;
-      case 'restart all':
-        for (const each of machines) {
+      case 'restart all': {
+        const running = machines.filter((each) => each.running);
+        for (const each of running) {
           each.crash(this.#chance.chance(0.5) ? 'process' : 'power');
           this.#restart(each);
         }
-        return true;
+        return running.length > 0;
+      }
       case 'clock jump':
         return this.#jump(machine);
       case 'partition':
@@ -118,7 +121,8 @@ export class FaultInjector {
   }
 
   #harm(fault: Fault, machine: Machine): boolean {
-    const disk = this.#chance.chance(0.5) ? machine.chain : machine.record;
+    // A basic node signs nothing, and writes no record.
+    const disk = machine.isAuthority && this.#chance.chance(0.5) ? machine.record : machine.chain;
     switch (fault) {
       case 'sync error':
         machine.excuses.add('disk');
@@ -151,7 +155,10 @@ export class FaultInjector {
   #jump(machine: Machine): boolean {
     if (machine.isAuthority && this.#chance.chance(0.3) && this.#doubt(machine)) {
       machine.clock.jump(this.#chance.pick([-1, 1]) * this.#chance.between(0, BIG_JUMP_MS));
-    } else machine.clock.jump(this.#chance.between(-1, 1) * this.#plan.maxSkewMs);
+    } else {
+      if (this.#plan.maxSkewMs === 0) return false;
+      machine.clock.jump(this.#chance.between(-1, 1) * this.#plan.maxSkewMs);
+    }
     machine.say(`its clock jumps to ${Math.round(machine.clock.offMs)} ms off`);
     return true;
   }
@@ -164,7 +171,7 @@ export class FaultInjector {
   }
 
   #flip(machine: Machine, what: 'value' | 'key'): boolean {
-    if (!this.#canLoseChain(machine)) return false;
+    if (machine.chain.blank || !this.#canLoseChain(machine)) return false;
     // Before it notices, an authority may finish blocks that nobody else has yet, and that go with its chain.
     if (machine.isAuthority && !this.#doubt(machine)) return false;
     machine.crash('process');
@@ -177,7 +184,8 @@ export class FaultInjector {
 
   /** It must notice, or never need it: until it gives the record up, its word counts as before. */
   #flipRecord(machine: Machine): boolean {
-    if (!machine.isAuthority || !machine.honest || !this.#doubt(machine)) return false;
+    if (!machine.isAuthority || !machine.honest || machine.record.blank || !this.#doubt(machine))
+      return false;
     const what = this.#chance.pick(['value', 'key'] as const);
     machine.crash('process');
     machine.excuses.add('record');
@@ -189,12 +197,12 @@ export class FaultInjector {
   /** Its database says so. It must refuse to start, and then, accepted, keep all of its word without knowing it. */
   #cutRecord(machine: Machine): boolean {
     if (!machine.isAuthority || !machine.honest || !this.#doubt(machine)) return false;
+    if (!machine.record.cuttable) return false;
     machine.crash('process');
-    if (machine.record.cut()) {
-      machine.excuses.add('record');
-      machine.recordCut = true;
-      machine.say('the end of its record is cut off');
-    }
+    machine.record.cut();
+    machine.excuses.add('record');
+    machine.recordCut = true;
+    machine.say('the end of its record is cut off');
     return this.#restart(machine);
   }
 
@@ -207,7 +215,7 @@ export class FaultInjector {
     machine.wipeChain();
     this.#simulation.counts.resyncs++;
     if (both) {
-      machine.genesisBlock = undefined;
+      if (this.#canLoseGenesis(machine)) machine.genesisBlock = undefined;
       this.#loseRecord(machine);
     }
     return this.#restart(machine);
@@ -215,11 +223,19 @@ export class FaultInjector {
 
   #loseRecord(machine: Machine): void {
     machine.record.wipe();
+    machine.recordCut = false;
     machine.excuses.delete('record');
     machine.acceptLostRecord = true;
     // What it signs from now on may contradict what it has forgotten.
     this.#simulation.judge.liars.add(machine.key.address);
     this.#simulation.counts.recordsLost++;
+  }
+
+  /** Only while somebody else can give it: else there would be none any more. */
+  #canLoseGenesis(machine: Machine): boolean {
+    return this.#simulation.machines.some(
+      (other) => other !== machine && other.isAuthority && other.honest && other.genesisBlock !== undefined,
+    );
   }
 
   /** Only while enough others have all that it has, and will keep it: else the chain itself would be gone. */
@@ -251,11 +267,17 @@ export class FaultInjector {
           ? links.filter(([a, b]) => some.includes(a) && !some.includes(b))
           : links.filter(() => this.#chance.chance(0.4));
     const forMs = this.#chance.pick([1_000, 10_000, 30_000]) * this.#chance.fraction();
+    const oneByOne = how === 'link by link';
     for (const [a, b] of cut) {
-      internet.cut(a, b);
-      // Restored one by one, in random order.
-      const mendMs = how === 'link by link' ? this.#chance.between(0.5, 1.5) * forMs : forMs;
-      agenda.after(mendMs, () => internet.mend(a, b));
+      // In random order, and restored in another.
+      const atMs = oneByOne ? this.#chance.between(0, forMs) : 0;
+      const mendMs = oneByOne ? this.#chance.between(0.5, 1.5) * forMs : forMs;
+      const sever = () => {
+        if (!this.#simulation.faulty) return;
+        internet.cut(a, b);
+        agenda.after(mendMs, () => internet.mend(a, b));
+      };
+      agenda.after(atMs, sever);
     }
     this.#simulation.say(
       `${how}: ${cut

@@ -10,7 +10,7 @@ import {
   miningHashOf,
   sealBytes,
 } from '../../src/protocol/block.js';
-import { fromHex, type Hash } from '../../src/protocol/bytes.js';
+import { equalBytes, fromHex, type Hash } from '../../src/protocol/bytes.js';
 import { encodeFrame, FrameReader, MAX_FRAME_BYTES } from '../../src/protocol/frame.js';
 import { decodeBody, type Message, type MessageOf } from '../../src/protocol/messages.js';
 import { blockIdOf, seekNonce } from '../../src/protocol/proof-of-work.js';
@@ -92,12 +92,12 @@ export class Liar {
     const type = frameType(frame);
     if (this.#does('malformed', 0.01)) return [...this.#plain(this.#garbled(frame))];
     let frames = this.#changed(type, frame, to);
-    if (this.#does('replay', 0.02) && this.#old.length > 0)
+    if (this.#old.length > 0 && this.#does('replay', 0.02))
       frames = [...frames, this.#chance.pick(this.#old)];
     if (type !== 'HEY' && type !== 'ACK') this.#remember(frame);
     if (this.#does('far ahead', 0.02)) frames = [...frames, this.#farAhead()];
     const slow = type === 'VOT' || type === 'PRP' || type === 'ADR';
-    if (slow && this.#does('late', 0.5)) {
+    if (slow && frames.length > 0 && this.#does('late', 0.5)) {
       const delayMs = this.#chance.between(0, 5_000);
       return frames.map((each) => ({ frame: each, delayMs }));
     }
@@ -113,13 +113,13 @@ export class Liar {
       case 'ABL':
       case 'BLK':
       case 'GLK':
-        return [this.#does('false blocks', 0.5) ? this.#falseBlocks(frame) : frame];
+        if (!this.#tries('false blocks', 0.5)) return [frame];
+        return this.#counted('false blocks', frame, [this.#falseBlocks(frame)]);
       case 'BLH':
       case 'ASN':
       case 'ASP':
-        return this.#does('false snapshots', type === 'BLH' ? 0.2 : 0.6)
-          ? this.#falseSnapshot(frame)
-          : [frame];
+        if (!this.#tries('false snapshots', type === 'BLH' ? 0.2 : 0.6)) return [frame];
+        return this.#counted('false snapshots', frame, this.#falseSnapshot(frame));
       default:
         return [frame];
     }
@@ -131,9 +131,9 @@ export class Liar {
     const vote = decodeVote(message.vote);
     if (this.#does('withhold', 0.4)) return [];
     if (vote.authority !== this.#index) return [frame];
-    if (this.#does('two votes', 0.8) && this.#inSecondHalf(to)) {
+    if (this.#inSecondHalf(to)) {
       const other = vote.blockId === null ? this.#someBlock(vote.height)?.id : null;
-      if (other === undefined) return [frame];
+      if (other === undefined || !this.#does('two votes', 0.8)) return [frame];
       const lie = this.#signVote({ ...vote, blockId: other });
       // To some of them both, in an order of our choice.
       return this.#chance.chance(0.3) ? [lie, frame] : [lie];
@@ -329,10 +329,22 @@ export class Liar {
     return Number(to.remote.host.split('.').at(-1)) % 2 === 0;
   }
 
+  #tries(trick: Trick, probability: number): boolean {
+    return this.tricks.has(trick) && this.#chance.chance(probability);
+  }
+
+  /** To be asked last: if it does, it is done. */
   #does(trick: Trick, probability: number): boolean {
-    if (!this.tricks.has(trick) || !this.#chance.chance(probability)) return false;
-    this.counts[trick] = (this.counts[trick] ?? 0) + 1;
-    return true;
+    const does = this.#tries(trick, probability);
+    if (does) this.counts[trick] = (this.counts[trick] ?? 0) + 1;
+    return does;
+  }
+
+  /** It is a lie only if it is not what would have left anyway. */
+  #counted(trick: Trick, truth: Uint8Array, lies: Uint8Array[]): Uint8Array[] {
+    const [lie] = lies;
+    if (lie === undefined || !equalBytes(lie, truth)) this.counts[trick] = (this.counts[trick] ?? 0) + 1;
+    return lies;
   }
 
   #plain(...frames: readonly Uint8Array[]): Outgoing[] {

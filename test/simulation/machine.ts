@@ -110,6 +110,8 @@ export class Machine implements Host {
   #bootedMs = 0;
   #timers = 0;
   #gone = true;
+  /** The process that is being stopped. */
+  #stopping = 0;
 
   constructor(
     index: number,
@@ -195,11 +197,17 @@ export class Machine implements Host {
     this.#connections.clear();
   }
 
-  /** As an operator stops it: all that must be finished is. */
-  stop(stopped: () => void): void {
+  /** As an operator stops it: all that must be finished is. False if there is no process, or it is being stopped. */
+  stop(stopped: () => void): boolean {
     const { node, life } = this;
-    if (this.#gone || node === undefined) return this.crash('process');
+    if (this.#gone || this.#stopping === life) return false;
+    this.#stopping = life;
     this.say('is stopped');
+    if (node === undefined) {
+      this.crash('process');
+      stopped();
+      return true;
+    }
     node.stop().then(
       () => {
         if (this.life !== life) return;
@@ -208,6 +216,7 @@ export class Machine implements Host {
       },
       (error: unknown) => this.#failed(error instanceof Error ? error : new Error(String(error))),
     );
+    return true;
   }
 
   pause(durationMs: number): void {
