@@ -226,8 +226,6 @@ export class FaultInjector {
     machine.recordCut = false;
     machine.excuses.delete('record');
     machine.acceptLostRecord = true;
-    // What it signs from now on may contradict what it has forgotten.
-    this.#simulation.judge.liars.add(machine.key.address);
     this.#simulation.counts.recordsLost++;
   }
 
