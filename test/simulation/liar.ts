@@ -2,6 +2,7 @@
  * A Byzantine authority: a real node whose word is changed on its way out, with its own key and nobody else's. Each
  * trick takes a frame that is about to leave for one peer and says what leaves instead; some speak unasked.
  */
+import { type Timeouts, timeoutMs } from '../../src/consensus/leader.js';
 import {
   assembleBlock,
   type Block,
@@ -12,6 +13,7 @@ import {
 } from '../../src/protocol/block.js';
 import { equalBytes, fromHex, type Hash } from '../../src/protocol/bytes.js';
 import { encodeFrame, FrameReader, MAX_FRAME_BYTES } from '../../src/protocol/frame.js';
+import type { Genesis } from '../../src/protocol/genesis.js';
 import { decodeBody, type Message, type MessageOf } from '../../src/protocol/messages.js';
 import { blockIdOf, seekNonce } from '../../src/protocol/proof-of-work.js';
 import { type AccountEntry, decodeAccounts, encodeAccounts } from '../../src/protocol/state-part.js';
@@ -67,6 +69,7 @@ export class Liar {
   readonly #index: number;
   readonly #genesisId: Uint8Array;
   readonly #authorities: number;
+  readonly #timeouts: Timeouts;
   readonly #chance: Chance;
   readonly #old: Uint8Array[] = [];
   /** The last blocks proposed by anybody, for votes that nobody expects. */
@@ -76,14 +79,15 @@ export class Liar {
 
   constructor(
     key: SimKey,
-    place: { readonly index: number; readonly authorities: number; readonly genesisId: Hash },
+    place: { readonly index: number; readonly authorities: number; readonly genesis: Genesis },
     tricks: readonly Trick[],
     chance: Chance,
   ) {
     this.#key = key;
     this.#index = place.index;
     this.#authorities = place.authorities;
-    this.#genesisId = fromHex(place.genesisId);
+    this.#genesisId = fromHex(place.genesis.block.id);
+    this.#timeouts = place.genesis.config.consensus;
     this.tricks = new Set(tricks);
     this.#chance = chance;
   }
@@ -98,10 +102,24 @@ export class Liar {
     if (this.#does('far ahead', 0.02)) frames = [...frames, this.#farAhead()];
     const slow = type === 'VOT' || type === 'PRP' || type === 'ADR';
     if (slow && frames.length > 0 && this.#does('late', 0.5)) {
-      const delayMs = this.#chance.between(0, 5_000);
+      const delayMs = this.#delayMs(frame);
       return frames.map((each) => ({ frame: each, delayMs }));
     }
     return this.#plain(...frames);
+  }
+
+  /** Any; or so long that it comes just before the timeout of its round, to some in time and to others too late. */
+  #delayMs(frame: Uint8Array): number {
+    const anyMs = this.#chance.between(0, 5_000);
+    const message = read(frame);
+    if (message.type === 'ADR' || this.#chance.chance(0.5)) return anyMs;
+    const limitMs =
+      message.type === 'PRP'
+        ? timeoutMs('propose', decodeProposal(message.proposal, this.#genesisId).round, this.#timeouts)
+        : message.type === 'VOT'
+          ? timeoutMs('prevote', decodeVote(message.vote).round, this.#timeouts)
+          : anyMs;
+    return limitMs * this.#chance.between(0.9, 1);
   }
 
   #changed(type: string, frame: Uint8Array, to: SimConnection): Uint8Array[] {

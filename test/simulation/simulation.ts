@@ -377,7 +377,7 @@ export class Simulation implements MachineWorld {
       machine.prune = this.plan.pruning.get(index) ?? null;
       const tricks = liars.get(index);
       if (tricks !== undefined) {
-        const place = { index, authorities: authorities.length, genesisId: genesis.block.id };
+        const place = { index, authorities: authorities.length, genesis };
         machine.liar = new Liar(key, place, tricks, chance.of(`liar ${index}`));
         this.judge.liars.add(key.address);
       }
