@@ -23,6 +23,11 @@ export interface DiskCounts {
   kept: number;
 }
 
+/** A write that failed as no file system explains it. */
+export class SyncError extends Error {
+  override readonly name = 'SyncError';
+}
+
 interface Batch {
   readonly operations: readonly StoreOperation[];
   /** What it replaced, once it can be read. */
@@ -264,7 +269,7 @@ class OpenDisk implements Store {
     }
     if (!disk.failsNext) return undefined;
     disk.failsNext = false;
-    return new Error(`an error of the disk of ${disk.name} on sync`);
+    return new SyncError(`an error of the disk of ${disk.name} on sync`);
   }
 }
 

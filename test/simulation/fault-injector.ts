@@ -67,9 +67,6 @@ export class FaultInjector {
     for (const disk of [machine.chain, machine.record]) {
       if (this.#chance.chance(0.7)) disk.full = false;
     }
-    machine.excuses.delete('disk');
-    const failing = [machine.chain, machine.record].some(({ full, failsNext }) => full || failsNext);
-    if (failing) machine.excuses.add('disk');
   }
 
   #schedule(fault: Fault, everyMs: number): void {
@@ -125,11 +122,9 @@ export class FaultInjector {
     const disk = machine.isAuthority && this.#chance.chance(0.5) ? machine.record : machine.chain;
     switch (fault) {
       case 'sync error':
-        machine.excuses.add('disk');
         disk.failsNext = true;
         return true;
       case 'disk full':
-        machine.excuses.add('disk');
         disk.full = true;
         this.#simulation.agenda.after(this.#chance.between(500, 15_000), () => {
           disk.full = false;

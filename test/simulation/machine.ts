@@ -23,7 +23,7 @@ import { ChainTables } from '../../src/storage/tables.js';
 import type { Agenda } from './agenda.js';
 import type { Chance } from './chance.js';
 import { MachineClock } from './clock.js';
-import { type DiskCounts, NEVER, SimDisk } from './disk.js';
+import { type DiskCounts, NEVER, SimDisk, SyncError } from './disk.js';
 import type { Host, Outgoing, SimConnection, SimInternet } from './internet.js';
 import type { Judge } from './judge.js';
 import type { KeyRing, SimKey } from './keys.js';
@@ -35,8 +35,8 @@ export const PORT = 8_000;
 const MAX_INBOUND = 60;
 /** More timers than any node needs: beyond it something starts them without end. */
 const MAX_TIMERS = 5_000;
-/** Why a process may end without being at fault itself. */
-export type Excuse = 'disk' | 'flip' | 'record';
+/** What of a machine's disks may be found damaged: its chain, or its signer's record. */
+export type Excuse = 'flip' | 'record';
 
 /** Changes what a node says on its way out. */
 export interface Deceit {
@@ -89,7 +89,7 @@ export class Machine implements Host {
   dead = false;
   life = 0;
   node: Node | undefined;
-  /** What the process may fail of. */
+  /** What the process may find damaged. */
   readonly excuses = new Set<Excuse>();
   acceptLostRecord = false;
   /** Blocks that it keeps whole; null for all. */
@@ -255,6 +255,16 @@ export class Machine implements Host {
     if (this.#timers > MAX_TIMERS) violated(`${this.name} has ${this.#timers} timers`);
   }
 
+  /** Whether a fault of a disk is behind an error: one that it was made to give, or damage that was done to it. */
+  excuse(error: unknown): boolean {
+    for (let link = error; link instanceof Error; link = link.cause) {
+      if (link instanceof SyncError) return true;
+      if (link instanceof StorageError)
+        return link.code === 'DISK_FULL' || (link.code === 'DAMAGED' && this.excuses.size > 0);
+    }
+    return false;
+  }
+
   say(what: string): void {
     this.#world.trace.add(this.#world.agenda.nowMs, `${this.index} ${what}`);
   }
@@ -404,7 +414,7 @@ export class Machine implements Host {
     this.say(`fails: ${error.message}`);
     if (error instanceof Violation) return this.#world.broken(error);
     // Of a network that has split, a node may meet what it must not go on from.
-    if (this.excuses.size === 0 && this.honest && this.#world.judge.split === undefined)
+    if (this.honest && this.#world.judge.split === undefined && !this.excuse(error))
       violated(`${this.name} failed without cause: ${error.stack ?? error.message}`);
     this.crash('process');
     this.#world.ended(this);

@@ -63,7 +63,7 @@ export class Workload {
         if (result?.accepted && result.status.state === 'final') this.#assertFinal(machine, id);
       },
       (error: unknown) => {
-        if (machine.life === life && machine.excuses.size === 0)
+        if (machine.life === life && !machine.excuse(error))
           violated(`${machine.name} failed over a submission: ${error}`);
       },
     );
