@@ -218,6 +218,7 @@ export class FaultInjector {
 
   #loseRecord(machine: Machine): void {
     machine.record.wipe();
+    this.#simulation.judge.forgets(machine.key.address);
     machine.recordCut = false;
     machine.excuses.delete('record');
     machine.acceptLostRecord = true;

@@ -59,10 +59,12 @@ export class Judge {
   readonly #authorities: readonly Authority[];
   readonly #genesisId: Uint8Array;
   readonly #keys: KeyRing;
-  /** Authorities whose word proves nothing about the rules: liars, and whoever lost its record. */
+  /** Authorities whose word proves nothing about the rules. */
   readonly liars = new Set<Address>();
   /** Of these, those that signed two things for one place: the evidence that they lie. */
   readonly equivocators = new Set<Address>();
+  /** Up to which height whoever lost its record may contradict itself. */
+  readonly #forgotten = new Map<Address, number>();
   /** Who signed what: "height round kind id" → addresses. */
   readonly #signers = new Map<string, Set<Address>>();
   /** What left an authority at "address height round kind". */
@@ -92,7 +94,7 @@ export class Judge {
     const statement = statementIn(message);
     if (statement === undefined) return;
     this.#signersOf(statement).add(signer);
-    if (this.liars.has(signer)) return this.#liarSays(signer, statement);
+    if (!this.isBound(signer, statement.height)) return this.#liarSays(signer, statement);
     this.#againstOwnWord(signer, statement);
     this.#againstSlot(signer, statement);
     if (statement.kind === PRECOMMIT && statement.blockId !== null) {
@@ -100,6 +102,16 @@ export class Judge {
         violated(`${brief(signer, statement)} without a quorum of prevotes`);
     }
     if (statement.kind === PREVOTE) this.#againstLock(signer, statement);
+  }
+
+  /** An authority has lost its record for good: it may contradict what it said so far, and nothing that it says later. */
+  forgets(signer: Address): void {
+    this.#forgotten.set(signer, this.#heights.get(signer) ?? 0);
+  }
+
+  /** Whether the rules hold for what an authority says at a height. */
+  isBound(signer: Address, height: number): boolean {
+    return !this.liars.has(signer) && height > (this.#forgotten.get(signer) ?? 0);
   }
 
   /** A frame leaves a node. */
@@ -116,9 +128,9 @@ export class Judge {
 
   /** What a process finds in its signer's record when it starts is its word, whether it ever left or not. */
   recalled(messages: readonly (Vote | Proposal)[], signer: Address): void {
-    if (this.liars.has(signer)) return;
     for (const message of messages)
-      if (this.#signerOf(message)?.address === signer) this.#ownWord(signer, statementOf(message));
+      if (this.#signerOf(message)?.address === signer && this.isBound(signer, message.height))
+        this.#ownWord(signer, statementOf(message));
   }
 
   /** Whether such a word left an authority, or it recalled it. */
@@ -168,7 +180,7 @@ export class Judge {
       if (!this.#keys.verify({ publicKey, message, signature })) continue;
       signers.add(address);
       // An authority that is alone says it to nobody else.
-      if (!this.liars.has(address)) this.#ownWord(address, precommit);
+      if (this.isBound(address, header.number)) this.#ownWord(address, precommit);
     }
     if (signers.size < this.quorum)
       violated(`the certificate of block ${header.number} at ${who} does not hold`);
@@ -192,10 +204,11 @@ export class Judge {
   #said(message: Vote | Proposal, sender: Address): void {
     const signer = this.#signerOf(message);
     if (signer === undefined) return;
-    if (signer.address === sender && !this.liars.has(sender))
+    const isBound = this.isBound(signer.address, message.height);
+    if (signer.address === sender && isBound)
       return this.#ownWord(sender, statementOf(message));
     // Of anybody else's only a liar's is news: what honest ones said was heard as it left them.
-    if (this.liars.has(signer.address)) this.#liarsWord(message, signer);
+    if (!isBound) this.#liarsWord(message, signer);
   }
 
   #ownWord(signer: Address, statement: Statement): void {

@@ -308,8 +308,8 @@ export class Simulation implements MachineWorld {
           violated(`${name} lost transaction ${id}: ${found} instead of ${place}`);
       }
       const evidence = await node.evidence.list();
-      for (const { authority } of evidence)
-        if (!this.judge.liars.has(authority))
+      for (const { authority, height } of evidence)
+        if (this.judge.isBound(authority, height))
           violated(`${name} holds evidence against ${authority}, which is honest`);
       this.counts.evidence += evidence.length;
     }
