@@ -1,7 +1,7 @@
 /**
  * A disk with one database on it, as `Store` promises it and no better: a batch is on the disk when a synced write has
- * ended, and not before. A crash keeps some first ones of what was under way and drops the rest (one that is torn fails
- * its checksum, and goes with all behind it). Writes may fail, and bits may flip: then reading says so.
+ * ended, and not before. A crash keeps some first ones of what was under way and drops the rest, whole batches: one that
+ * is torn the database leaves out when it opens. Writes may fail, and bits may flip: then reading says so.
  */
 import type { KeyRange, Store, StoreOperation } from '../../src/ports/store.js';
 import { damaged, StorageError } from '../../src/storage/errors.js';
@@ -18,7 +18,6 @@ export interface DiskUser {
 }
 
 export interface DiskCounts {
-  torn: number;
   dropped: number;
   kept: number;
 }
@@ -79,8 +78,7 @@ export class SimDisk {
     this.#unsynced = [];
     const kept = this.#chance.below(batches.length + 1);
     for (const batch of batches.slice(kept).reverse()) {
-      if (this.#chance.chance(0.5)) this.counts.torn++;
-      else this.counts.dropped++;
+      this.counts.dropped++;
       if (batch.before !== undefined) this.#write(batch.before);
     }
     for (const batch of batches.slice(0, kept)) {

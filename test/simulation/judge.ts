@@ -61,7 +61,7 @@ export class Judge {
   readonly #keys: KeyRing;
   /** Authorities whose word proves nothing about the rules. */
   readonly liars = new Set<Address>();
-  /** Of these, those that signed two things for one place: the evidence that they lie. */
+  /** Of these, and of those that forgot, whoever signed two things for one place: the evidence against them. */
   readonly equivocators = new Set<Address>();
   /** Up to which height whoever lost its record may contradict itself. */
   readonly #forgotten = new Map<Address, number>();
@@ -205,8 +205,7 @@ export class Judge {
     const signer = this.#signerOf(message);
     if (signer === undefined) return;
     const isBound = this.isBound(signer.address, message.height);
-    if (signer.address === sender && isBound)
-      return this.#ownWord(sender, statementOf(message));
+    if (signer.address === sender && isBound) return this.#ownWord(sender, statementOf(message));
     // Of anybody else's only a liar's is news: what honest ones said was heard as it left them.
     if (!isBound) this.#liarsWord(message, signer);
   }

@@ -81,7 +81,7 @@ export class Simulation implements MachineWorld {
   readonly judge: Judge;
   readonly trace: Trace;
   readonly keys: Plan['ring'];
-  readonly diskCounts: DiskCounts = { torn: 0, dropped: 0, kept: 0 };
+  readonly diskCounts: DiskCounts = { dropped: 0, kept: 0 };
   readonly machines: readonly Machine[];
   readonly counts: SimulationCounts = {
     restarts: 0,

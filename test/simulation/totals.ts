@@ -17,7 +17,6 @@ export const RARITIES: readonly Rarity[] = [
   { tally: 'highRounds', what: 'a prevote beyond round 3', withinSeeds: OFTEN },
   { tally: 'locksCarried', what: 'a lock carried to another round', withinSeeds: OFTEN },
   { tally: 'unlocked', what: 'a lock left for another block, by its rules', withinSeeds: SELDOM },
-  { tally: 'torn', what: 'a torn tail', withinSeeds: OFTEN },
   { tally: 'dropped', what: 'an unsynced write dropped by a crash', withinSeeds: OFTEN },
   { tally: 'kept', what: 'an unsynced write kept by a crash', withinSeeds: SELDOM },
   { tally: 'drops', what: 'a peer dropped for misbehaviour', withinSeeds: OFTEN },

@@ -83,7 +83,7 @@ export class LargeNetwork implements MachineWorld {
   readonly internet: SimInternet;
   readonly judge: Judge;
   readonly keys: KeyRing;
-  readonly diskCounts = { torn: 0, dropped: 0, kept: 0 };
+  readonly diskCounts = { dropped: 0, kept: 0 };
   readonly counts = { strikes: 0, genesisTaken: 0, joined: 0 };
   readonly strikeRate = 0;
   readonly signMs = SIGN_MS;
