@@ -14,5 +14,6 @@ export function dueInMs(
 ): number | undefined {
   if (readyCount >= mining.min_bound) return 0;
   if (!mining.allow_empty && readyCount === 0) return undefined;
-  return Math.max(0, mining.interval * 1000 - headAgeMs);
+  // In whole ones: what a drifting clock leaves of one would be waited for without end.
+  return Math.ceil(Math.max(0, mining.interval * 1000 - headAgeMs));
 }

@@ -55,8 +55,10 @@ export class SigningPermission {
     this.#lookedAt = Math.max(this.#lookedAt, height - 1);
     const isHidden = mark === undefined && above < this.#unseenUpTo;
     if (mark === undefined && !isHidden) {
+      const { state, doubtful } = this.#record;
       // What was forgotten is of no higher height: nothing is signed on a block that is not final here.
-      if (this.#record.doubtful) this.#above = Math.max(height, this.#record.state?.height ?? height);
+      if (doubtful || (this.#acceptLostRecord && state === null))
+        this.#above = Math.max(height, state?.height ?? height);
       return;
     }
     if (this.#acceptLostRecord) this.#above = height;

@@ -32,5 +32,6 @@ describe('rule 2: when a block is due', () => {
   it('understands fractions of a second', () => {
     expect(dueInMs({ ...mining, interval: 0.25 }, 0, 0)).toBe(250);
     expect(dueInMs({ ...mining, interval: 0 }, 0, 0)).toBe(0);
+    expect(dueInMs({ ...mining, interval: 0.25 }, 249.999_999, 0)).toBe(1);
   });
 });

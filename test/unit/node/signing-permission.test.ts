@@ -66,6 +66,14 @@ describe('permission to sign', () => {
     expect(refusal(false)).toBeNull();
   });
 
+  it('is given with the explicit flag, but not at the height then current, if nothing tells what the key signed', () => {
+    const record = SignerRecordStore.open(new MemoryStore());
+    const permission = new SigningPermission(record, () => undefined, true);
+    expect(permission.refusal(4)).toMatch(/nothing is signed at height 4/);
+    expect(permission.refusal(4)).not.toBeNull();
+    expect(permission.refusal(5)).toBeNull();
+  });
+
   it('is given with the explicit flag, but not at the height then current', async () => {
     const record = SignerRecordStore.open(new MemoryStore());
     const permission = new SigningPermission(record, () => 7, true);
