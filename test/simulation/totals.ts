@@ -32,6 +32,11 @@ export const RARITIES: readonly Rarity[] = [
   { tally: 'genesisTaken', what: 'a genesis block taken from a peer', withinSeeds: OFTEN },
   { tally: 'joined', what: 'a node that joined by a snapshot', withinSeeds: OFTEN },
   { tally: 'falseSnapshots', what: 'a lie about a snapshot, found', withinSeeds: SELDOM },
+  {
+    tally: 'beyond f: evidence',
+    what: 'evidence against more liars than the network bears',
+    withinSeeds: SELDOM,
+  },
   { tally: 'pruned', what: 'a block that a node keeps no longer', withinSeeds: OFTEN },
   { tally: 'skewed clocks', what: 'a network of skewed clocks', withinSeeds: OFTEN },
   { tally: 'drifting clocks', what: 'a network of clocks that drift', withinSeeds: OFTEN },
