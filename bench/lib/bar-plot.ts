@@ -59,5 +59,5 @@ export function barPlot({ title, xLabel, bars }: BarPlot): string {
       ];
     }),
   ];
-  return picture(WIDTH, bottom + BOTTOM, parts);
+  return picture(title, WIDTH, bottom + BOTTOM, parts);
 }

@@ -58,7 +58,7 @@ export function linePlot({ title, xLabel, yLabel, series, yFrom = 0 }: LinePlot)
       ];
     }),
   ];
-  return picture(WIDTH, HEIGHT, parts);
+  return picture(title, WIDTH, HEIGHT, parts);
 }
 
 interface Axis {

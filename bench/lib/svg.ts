@@ -12,12 +12,15 @@ export const COLOURS = [
   '#8c8c00',
 ];
 
-/** @returns the text of an SVG file */
-export function picture(width: number, height: number, parts: readonly string[]): string {
+/**
+ * @param title what it shows, for whoever cannot see it
+ * @returns the text of an SVG file
+ */
+export function picture(title: string, width: number, height: number, parts: readonly string[]): string {
   return (
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" ` +
     `font-family="sans-serif" font-size="12" fill="#222222">\n` +
-    `<rect width="${width}" height="${height}" fill="#ffffff"/>\n${parts.join('\n')}\n</svg>\n`
+    `<title>${escaped(title)}</title>\n<rect width="${width}" height="${height}" fill="#ffffff"/>\n${parts.join('\n')}\n</svg>\n`
   );
 }
 
@@ -33,8 +36,11 @@ export function text(
   anchor: 'start' | 'middle' | 'end',
   size = 12,
 ): string {
-  const escaped = content.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
-  return `<text x="${fixed(x)}" y="${fixed(y)}" text-anchor="${anchor}" font-size="${size}">${escaped}</text>`;
+  return `<text x="${fixed(x)}" y="${fixed(y)}" text-anchor="${anchor}" font-size="${size}">${escaped(content)}</text>`;
+}
+
+function escaped(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
 }
 
 export function fixed(value: number): string {
