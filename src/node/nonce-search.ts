@@ -1,5 +1,4 @@
 /** Proof of work in slices short enough to be stopped between them. */
-
 import type { Hash } from '../protocol/bytes.js';
 import { seekNonce } from '../protocol/proof-of-work.js';
 

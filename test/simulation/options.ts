@@ -9,7 +9,6 @@ export interface SimOptions {
   /** Null: for as long as it takes. */
   readonly minutes: number | null;
   /** Fewer than these are not enough, even if all of them held. */
-  readonly atLeast: number;
   readonly workers: number;
   /** Where the figures go, as JSON; null to keep none. */
   readonly out: string | null;
@@ -28,7 +27,6 @@ export const USAGE = `npm run sim -- [options]
   --from 1             … from this one on
   --fresh              … from one that is drawn anew
   --minutes 60         play until the time is up, or all are played
-  --at-least 100       fail if the time was up before so many were played
   --workers 2          play in so many processes at once
   --out FILE           keep the figures as JSON, while it runs too
   --trace              print every event
@@ -54,7 +52,6 @@ export function readOptions(args: readonly string[]): SimOptions {
       from: { type: 'string', default: '1' },
       fresh: { type: 'boolean', default: false },
       minutes: { type: 'string' },
-      'at-least': { type: 'string', default: '0' },
       workers: { type: 'string', default: '1' },
       out: { type: 'string' },
       trace: { type: 'boolean', default: false },
@@ -73,7 +70,6 @@ export function readOptions(args: readonly string[]): SimOptions {
     from: single ?? first,
     count: single !== null ? 1 : values.seeds === undefined ? many : number('seeds', values.seeds),
     minutes,
-    atLeast: number('at-least', values['at-least']),
     workers: number('workers', values.workers, 1, MAX_WORKERS),
     out: values.out ?? null,
     trace: values.trace,
