@@ -1,6 +1,7 @@
 /**
  * Hands signed transfers to a running network over HTTP, in batches: as fast as it makes them final, or at a fixed rate.
- * Each node is asked one thing at a time, and a sender keeps to one node, as its nonces must arrive in order.
+ * Each node has several clients that ask one thing at a time, and a sender keeps to one client, as its nonces must
+ * arrive in order.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { toBase64 } from '../../src/protocol/bytes.js';
@@ -8,6 +9,8 @@ import type { FinalCount, RunningNode } from './cluster.js';
 import { ask } from './http.js';
 
 const BATCH = 100;
+/** Of each node. With a single one, the node waits for it as often as it waits for the node. */
+const CLIENTS = 16;
 /** At a fixed rate, batches are due at the same moments for all nodes, so many times a second. */
 const TICK_MS = 20;
 
@@ -15,15 +18,16 @@ interface BatchAnswer {
   readonly items: readonly { readonly accepted: boolean; readonly error?: { readonly code: string } }[];
 }
 
-/** The wires that each of `nodes` nodes is given, in order. */
+/** The wires that each client is given, in order; client i is one of node i modulo `nodes`. */
 export function shareOut(
   wires: readonly Uint8Array[],
   senders: number,
   nodes: number,
 ): readonly (readonly Uint8Array[])[] {
-  const shares: Uint8Array[][] = Array.from({ length: nodes }, () => []);
+  const clients = Math.min(senders, nodes * CLIENTS);
+  const shares: Uint8Array[][] = Array.from({ length: clients }, () => []);
   wires.forEach((wire, i) => {
-    shares[(i % senders) % nodes]?.push(wire);
+    shares[(i % senders) % clients]?.push(wire);
   });
   return shares;
 }
@@ -33,14 +37,16 @@ export class Load {
   readonly #shares: readonly (readonly Uint8Array[])[];
   /** Of each share, how many were submitted. */
   readonly #given: number[];
+  readonly #signed: number;
   #submitted = 0;
   #over = false;
 
-  /** @param shares of `shareOut`, one for each node */
+  /** @param shares of `shareOut` for so many nodes */
   constructor(nodes: readonly RunningNode[], shares: readonly (readonly Uint8Array[])[]) {
     this.#nodes = nodes;
     this.#shares = shares;
-    this.#given = nodes.map(() => 0);
+    this.#given = shares.map(() => 0);
+    this.#signed = shares.reduce((sum, { length }) => sum + length, 0);
   }
 
   /** Whether nothing more will be submitted: it was stopped, or the signed transfers are used up. */
@@ -81,15 +87,18 @@ export class Load {
   }
 
   async #feed(batch: number, untilDue: () => Promise<void>): Promise<void> {
-    const asked = this.#nodes.map(() => Promise.resolve());
+    const asked = this.#shares.map(() => Promise.resolve());
     for (let turn = 0; !this.#over; turn++) {
-      const index = turn % this.#nodes.length;
+      const index = turn % this.#shares.length;
       await asked[index];
       await untilDue();
       if (this.#over) break;
       const wires = this.#take(index, batch);
-      if (wires === undefined) break;
-      const request = submit(this.#nodes[index] as RunningNode, wires);
+      if (wires.length === 0) {
+        if (this.#submitted === this.#signed) break;
+        continue;
+      }
+      const request = submit(this.#nodes[index % this.#nodes.length] as RunningNode, wires);
       // Its failure is met when it is awaited.
       request.catch(() => {});
       asked[index] = request;
@@ -98,14 +107,13 @@ export class Load {
     await Promise.all(asked);
   }
 
-  /** The next wires for a node; undefined when its share is used up. */
-  #take(index: number, batch: number): readonly Uint8Array[] | undefined {
-    const share = this.#shares[index] ?? [];
+  /** The next wires of a client; none when its share is used up. */
+  #take(index: number, batch: number): readonly Uint8Array[] {
     const from = this.#given[index] ?? 0;
-    if (from + batch > share.length) return undefined;
-    this.#given[index] = from + batch;
-    this.#submitted += batch;
-    return share.slice(from, from + batch);
+    const wires = this.#shares[index]?.slice(from, from + batch) ?? [];
+    this.#given[index] = from + wires.length;
+    this.#submitted += wires.length;
+    return wires;
   }
 }
 
