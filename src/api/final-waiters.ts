@@ -1,4 +1,5 @@
 /** Requests that wait until a transaction is final. Bounded in number and time; none outlives its request. */
+import type { Writable } from 'node:stream';
 import type { KnownTransaction, NodeFace } from '../node/face.js';
 import type { Hash } from '../protocol/bytes.js';
 import { ApiError } from './errors.js';
@@ -33,14 +34,11 @@ export class FinalWaiters {
 
   /**
    * The transaction once it is final or dropped, or as it stands when time is up or the caller has gone.
-   * @param caller emits `close` when it goes
+   * @param caller the answer to it: destroyed when the caller has gone, perhaps before
    * @throws ApiError TOO_BUSY if as many as may wait do
    */
-  async transaction(
-    id: Hash,
-    waitMs: number,
-    caller: NodeJS.EventEmitter,
-  ): Promise<KnownTransaction | undefined> {
+  async transaction(id: Hash, waitMs: number, caller: Writable): Promise<KnownTransaction | undefined> {
+    if (caller.destroyed) return await this.#face.transaction(id);
     // Begun before it is looked up, to miss nothing.
     const waiter = this.#begin(id, waitMs);
     caller.once('close', waiter.end);

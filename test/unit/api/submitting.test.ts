@@ -1,5 +1,7 @@
 import { createPublicKey } from 'node:crypto';
-import { describe, expect, it } from 'vitest';
+import { request as httpRequest } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, expect, it, vi } from 'vitest';
 import { IdempotencyKeys } from '../../../src/api/idempotency.js';
 import { answers } from '../../../src/api/schemas.js';
 import { signTransfer } from '../../../src/client/index.js';
@@ -48,6 +50,48 @@ describe('POST /txn?wait=', () => {
     face.height = 3;
     answerOf(await post('/txn?wait=60', body), 202, answers.transaction);
     expect(face.pending.size).toBe(1);
+  });
+
+  it('waits for nobody who hung up while it was taken in', async () => {
+    const { app, face } = testApi({ after: () => () => {} });
+    face.height = 3;
+    const submit = face.submit.bind(face);
+    let take = () => {};
+    const taken = new Promise<void>((resolve) => {
+      take = resolve;
+    });
+    const submitted = vi.spyOn(face, 'submit').mockImplementation(async (wires) => {
+      await taken;
+      return submit(wires);
+    });
+    await app.listen({ port: 0, host: '127.0.0.1' });
+    const { port } = app.server.address() as AddressInfo;
+    const gone = new Promise((resolve) => {
+      app.server.on('request', (_, response) => response.on('close', resolve));
+    });
+    const request = httpRequest({
+      port,
+      host: '127.0.0.1',
+      method: 'POST',
+      path: '/txn?wait=60',
+      headers: { 'content-type': 'application/json' },
+    });
+    request.on('error', () => {});
+    request.end(JSON.stringify(body));
+    await expect.poll(() => submitted.mock.calls.length).toBe(1);
+    request.destroy();
+    await gone;
+    // What the answer is made of is looked up after the wait, or instead of it.
+    const waiting = new Promise<number>((resolve) => {
+      const transaction = face.transaction.bind(face);
+      vi.spyOn(face, 'transaction').mockImplementation((id) => {
+        if (face.pending.size > 0) resolve(face.listeners.size);
+        return transaction(id);
+      });
+    });
+    take();
+    expect(await waiting).toBe(0);
+    await app.close();
   });
 
   it('refuses at once what is refused', async () => {
