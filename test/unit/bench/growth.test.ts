@@ -44,6 +44,14 @@ describe('what a node takes over time', () => {
     expect(verdicts(leak)).toEqual([false, true, true, true]);
   });
 
+  it('may settle: grow at first, and less and less', () => {
+    const last = 1 + 359 * 150;
+    const settling = hour((height) => ({
+      anonymous_bytes: 150 * MIB + 80 * MIB * (1 - (1 - height / last) ** 4),
+    }));
+    expect(verdicts(settling)[0]).toBe(true);
+  });
+
   it('may not keep more and more files open', () => {
     expect(verdicts(hour((height) => ({ open_files: 60 + Math.floor(height / 1_000) })))[1]).toBe(false);
   });
