@@ -12,8 +12,10 @@ import type { Sample } from './samples.js';
  * allocators have met what it leaves behind.
  */
 export const WARM_UP_TRANSFERS = 200_000;
-/** Less after the warm-up tells nothing. */
-const JUDGED_AT_LEAST_S = 600;
+/** Less after the warm-up tells nothing: what a heap happens to hold wavers by as much as would be allowed. */
+const JUDGED_AT_LEAST_S = 1_800;
+/** In each of which a full garbage collection has left its mark at least once: the least that the heap held. */
+const LOW_WATER_S = 60;
 
 const MIB = 1024 * 1024;
 /**
@@ -21,6 +23,8 @@ const MIB = 1024 * 1024;
  * a fraction of the least that JavaScript can keep of a transaction: its id as the key of a map takes above 100 bytes.
  */
 const ALLOWED_BYTES_PER_TRANSFER = 32;
+/** Of memory as a whole besides: V8 gives back to the system what it does not need as late as it likes. */
+const ALLOWED_OWN_BYTES = 64 * MIB;
 /** Connections come and go: callers', and those of peers that are killed and come back. */
 const ALLOWED_OPEN_FILES = 16;
 /** Bytes of the database for each transfer, late in the run against early: compaction comes in waves. */
@@ -42,22 +46,49 @@ export function judgeGrowth(samples: readonly Sample[], steady: readonly string[
         },
       ];
     }
-    return [memory(node, judged), files(node, judged), disk(node, judged), signer(node, judged)];
+    return [
+      heap(node, judged),
+      memory(node, judged),
+      files(node, judged),
+      disk(node, judged),
+      signer(node, judged),
+    ];
   });
 }
 
-function memory(node: string, judged: readonly Sample[]): Check {
-  const own = judged.map(({ anonymous_bytes }) => anonymous_bytes);
-  const trend = (part: readonly Sample[]) =>
-    slope(part.map(({ transfers, anonymous_bytes }) => [transfers, anonymous_bytes]));
-  // What grows with the chain goes on to the end; a heap that settles, and a cache that fills, do so less and less.
-  const [whole, late] = [trend(judged), trend(judged.slice(-Math.ceil(judged.length / 2)))];
+/** What JavaScript holds: by its low water, which is all that a garbage collection could not free. */
+function heap(node: string, judged: readonly Sample[]): Check {
+  const least = new Map<number, readonly [transfers: number, bytes: number]>();
+  for (const { at_s, transfers, heap_bytes } of judged) {
+    if (heap_bytes === null) continue;
+    const minute = Math.floor(at_s / LOW_WATER_S);
+    const known = least.get(minute);
+    if (known === undefined || heap_bytes < known[1]) least.set(minute, [transfers, heap_bytes]);
+  }
+  const low = [...least.values()];
+  const perTransfer = slope(low);
+  const middle = median(low.map(([, bytes]) => bytes)) / MIB;
   return {
     what:
-      `${node}: own memory of ${(median(own) / MIB).toFixed(0)} MiB (median; most ${(Math.max(...own) / MIB).toFixed(0)}) ` +
-      `grows by ${whole.toFixed(1)} bytes a transfer, ${late.toFixed(1)} in the second half; ` +
-      `not by more than ${ALLOWED_BYTES_PER_TRANSFER} in both`,
-    held: Math.min(whole, late) <= ALLOWED_BYTES_PER_TRANSFER,
+      `${node}: JavaScript holds ${middle.toFixed(0)} MiB (median of the least in each ${LOW_WATER_S} s), ` +
+      `${perTransfer.toFixed(1)} bytes more with each transfer, at most ${ALLOWED_BYTES_PER_TRANSFER}`,
+    held: perTransfer <= ALLOWED_BYTES_PER_TRANSFER,
+  };
+}
+
+/** All that is the node's own: the heap as V8 keeps it, buffers, and what LevelDB takes. */
+function memory(node: string, judged: readonly Sample[]): Check {
+  const own = (part: readonly Sample[]) => median(part.map(({ anonymous_bytes }) => anonymous_bytes));
+  const reached = (part: readonly Sample[]) => median(part.map(({ transfers }) => transfers));
+  const [early, late] = [firstThird(judged), lastThird(judged)];
+  const [before, after] = [own(early), own(late)];
+  const transfers = reached(late) - reached(early);
+  const allowed = ALLOWED_OWN_BYTES + ALLOWED_BYTES_PER_TRANSFER * transfers;
+  return {
+    what:
+      `${node}: own memory of ${(before / MIB).toFixed(0)} MiB early, ${(after / MIB).toFixed(0)} late (medians), ` +
+      `at most ${(allowed / MIB).toFixed(0)} more`,
+    held: after - before <= allowed,
   };
 }
 
