@@ -18,7 +18,7 @@ interface BatchAnswer {
   readonly items: readonly { readonly accepted: boolean; readonly error?: { readonly code: string } }[];
 }
 
-/** The wires that each client is given, in order; client i is one of node i modulo `nodes`. */
+/** The wires that each client is given, in order; client i asks node i modulo `nodes`. */
 export function shareOut(
   wires: readonly Uint8Array[],
   senders: number,

@@ -14,7 +14,7 @@ import type { Sample } from './samples.js';
 export const WARM_UP_TRANSFERS = 200_000;
 /** Less after the warm-up tells nothing: what a heap happens to hold wavers by as much as would be allowed. */
 const JUDGED_AT_LEAST_S = 1_800;
-/** In each of which a full garbage collection has left its mark at least once: the least that the heap held. */
+/** Of the heap only the least in each so long counts: most of what is in it at a moment is waiting to be collected. */
 const LOW_WATER_S = 60;
 
 const MIB = 1024 * 1024;
@@ -56,7 +56,7 @@ export function judgeGrowth(samples: readonly Sample[], steady: readonly string[
   });
 }
 
-/** What JavaScript holds: by its low water, which is all that a garbage collection could not free. */
+/** What JavaScript holds, by its low water. @throws Error for a node that never said how much */
 function heap(node: string, judged: readonly Sample[]): Check {
   const least = new Map<number, readonly [transfers: number, bytes: number]>();
   for (const { at_s, transfers, heap_bytes } of judged) {

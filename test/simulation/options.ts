@@ -8,7 +8,6 @@ export interface SimOptions {
   readonly count: number | null;
   /** Null: for as long as it takes. */
   readonly minutes: number | null;
-  /** Fewer than these are not enough, even if all of them held. */
   readonly workers: number;
   /** Where the figures go, as JSON; null to keep none. */
   readonly out: string | null;

@@ -42,6 +42,7 @@ describe('what a node takes over time', () => {
   it('may not hold more in JavaScript with each transfer, however collecting it wavers', () => {
     const leak = hour((height) => ({ heap_bytes: (50 + (height % 7) * 10) * MIB + height * 600 }));
     expect(verdicts(leak)).toEqual([false, true, true, true, true]);
+    expect(() => verdicts(hour(() => ({ heap_bytes: null })))).toThrow('a median of nothing');
   });
 
   it('may not take more outside of it either', () => {
