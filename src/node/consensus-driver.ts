@@ -17,6 +17,7 @@ import type { Evidence } from '../consensus/height-log.js';
 import type { Timeouts } from '../consensus/leader.js';
 import { signerIndexOf } from '../consensus/message.js';
 import type { Clock, Timer } from '../ports/clock.js';
+import type { Random } from '../ports/random.js';
 import type { Signer } from '../ports/signer.js';
 import type { AuthoritySet } from '../protocol/authorities.js';
 import type { Block } from '../protocol/block.js';
@@ -41,6 +42,7 @@ export interface DriverDependencies {
   build(height: number, signal: AbortSignal, mined: (id: Hash) => void): Promise<Block | null>;
   /** Applies a final block durably, then calls `enterHeight`. Does nothing for a height that is already applied. */
   commit(block: Block, certificate: Certificate): Promise<void>;
+  peers(): Iterable<Address>;
   /** To the peers for which `isFor` holds. */
   broadcast(message: ConsensusMessage, isFor: (peer: Address) => boolean): void;
   /** Synced to disk when it resolves. */
@@ -78,6 +80,7 @@ export class ConsensusDriver {
   constructor(
     options: {
       readonly clock: Clock;
+      readonly random: Random;
       readonly signer: Signer | null;
       readonly genesisId: Hash;
       readonly timeouts: Timeouts;
@@ -93,7 +96,8 @@ export class ConsensusDriver {
     const address = options.signer?.address ?? null;
     this.#core = new Consensus(address, options.timeouts, options.height, options.authorities);
     this.#authorities = options.authorities;
-    this.#nearRelay = new MessageRelay(options.clock, options.timeouts.timeout_vote_ms, {
+    this.#nearRelay = new MessageRelay(options.clock, options.random, options.timeouts.timeout_vote_ms, {
+      peers: () => dependencies.peers(),
       isAuthority: (peer) => this.#authorities.has(peer),
       hasShown: (peer, message) => this.#core.hasShown(peer, message),
       send: (message, isFor) => dependencies.broadcast(message, isFor),

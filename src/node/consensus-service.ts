@@ -84,12 +84,13 @@ export class ConsensusService {
   #stopped = false;
 
   constructor(parts: ConsensusParts, dependencies: ConsensusDependencies) {
-    const { clock, worker, signer, genesis, genesisId, chain, permission } = parts;
+    const { clock, random, worker, signer, genesis, genesisId, chain, permission } = parts;
     this.#parts = parts;
     this.#dependencies = dependencies;
     this.#driver = new ConsensusDriver(
       {
         clock,
+        random,
         signer: permission === null ? null : signer,
         genesisId,
         timeouts: genesis.consensus,
@@ -104,6 +105,7 @@ export class ConsensusService {
           await parts.checkDisk();
           await chain.commit(block, certificate);
         },
+        peers: () => dependencies.peers(),
         broadcast: (message, isFor) => dependencies.broadcast(frameOf(message), isFor),
         persist: (state, messages) =>
           parts.record.persist(

@@ -107,7 +107,7 @@ export class Node {
       ports.files === undefined ? null : new TreeCheckpoint(ports.files, store, opened, options.log);
     const { prune = null, log } = options;
     const verified = new SignatureCache();
-    const { clock, worker } = ports;
+    const { clock, random, worker } = ports;
     this.#pruning =
       prune === null ? null : new Pruning({ store, keep: prune, clock, log }, (error) => this.#fail(error));
     this.#snapshots = this.#createSnapshots(opened.tree);
@@ -134,7 +134,8 @@ export class Node {
     this.reader = new Reader(store, this.mempool);
     this.#signedHeight = opened.record.state?.height ?? 0;
     this.#consensus = this.#createConsensus(opened.record);
-    this.#gossip = new TransactionGossip(clock, {
+    this.#gossip = new TransactionGossip(clock, random, {
+      peers: () => this.#network.peers.keys(),
       send: (peer, message) => this.#send(peer, message),
       broadcast: (message, isFor) => this.#broadcast(message, isFor),
       isAuthority: (peer) => this.#authorities.has(peer),

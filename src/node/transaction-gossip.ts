@@ -1,24 +1,27 @@
 /**
- * Passes transactions on: new ones once to every peer, in batches, and what is pending to a peer that just came. An
- * authority is connected to all the others whenever all is well, and tells them itself: what comes from one waits a
- * moment before it goes to the others, and goes only if it is still pending then.
+ * Passes transactions on: new ones once to every peer, in batches, and what is pending to a peer that just came. To whom
+ * they are likely to come without us they go a moment later, and only if they are still pending then: to authorities
+ * what comes from one, as it is connected to all the others whenever all is well, and to all but some of the followers.
  */
 import type { Clock, Timer } from '../ports/clock.js';
+import type { Random } from '../ports/random.js';
 import type { Address } from '../protocol/bytes.js';
 import type { Message } from '../protocol/messages.js';
 import type { Transaction } from '../protocol/transaction.js';
 import { DelayLine } from './delay-line.js';
+import { drawFanout } from './fanout.js';
 
 /** The first transaction goes at once; those that follow within this wait for each other. */
 const COALESCE_MS = 5;
 /** Longer than most heights take, between continents too; who waits for a transfer bears it where two cannot connect. */
-const AUTHORITY_DELAY_MS = 1_000;
+const DELAY_MS = 1_000;
 /** Wire forms in one frame. */
 const MAX_FRAME_BYTES = 1_000_000;
 /** Offered to one peer at once, well below its send queue; the rest is offered again with the next LDR. */
 const MAX_OFFER_BYTES = 4_000_000;
 
 export interface GossipDependencies {
+  peers(): Iterable<Address>;
   send(peer: Address, message: Message): void;
   /** To the peers for which `isFor` holds. */
   broadcast(message: Message, isFor: (peer: Address) => boolean): void;
@@ -33,20 +36,27 @@ interface Batch {
   readonly transactions: Transaction[];
 }
 
+interface Told extends Batch {
+  /** Those who were told at once. */
+  readonly told: ReadonlySet<Address>;
+}
+
 export class TransactionGossip {
   readonly #clock: Clock;
+  readonly #random: Random;
   readonly #dependencies: GossipDependencies;
   /** Waiting to go, by where they came from; bounded by what the mempool accepts within COALESCE_MS. */
   #waiting = new Map<Address | null, Batch>();
-  /** From authorities, for the other authorities; bounded by what the mempool accepts within the delay. */
-  readonly #delayed: DelayLine<Batch>;
+  /** For those who were not told at once; bounded by what the mempool accepts within the delay. */
+  readonly #delayed: DelayLine<Told>;
   #timer: Timer | null = null;
   #flushedMs = Number.NEGATIVE_INFINITY;
 
-  constructor(clock: Clock, dependencies: GossipDependencies) {
+  constructor(clock: Clock, random: Random, dependencies: GossipDependencies) {
     this.#clock = clock;
+    this.#random = random;
     this.#dependencies = dependencies;
-    this.#delayed = new DelayLine(clock, AUTHORITY_DELAY_MS, (batches) => this.#tellAuthorities(batches));
+    this.#delayed = new DelayLine(clock, DELAY_MS, (batches) => this.#tellTheRest(batches));
   }
 
   spread(transactions: readonly Transaction[], source: Address | null): void {
@@ -76,24 +86,33 @@ export class TransactionGossip {
   }
 
   #flush(): void {
-    const { isAuthority } = this.#dependencies;
     this.#timer = null;
     this.#flushedMs = this.#clock.monotonic();
     const waiting = this.#waiting;
     this.#waiting = new Map();
     for (const batch of waiting.values()) {
-      const { source } = batch;
-      const ofAuthority = source !== null && isAuthority(source);
-      this.#tell(batch, (peer) => peer !== source && !(ofAuthority && isAuthority(peer)));
-      if (ofAuthority) this.#delayed.put(batch);
+      const others = [...this.#dependencies.peers()].filter((peer) => peer !== batch.source);
+      const told = this.#toldAtOnce(others, batch.source);
+      this.#tell(batch, (peer) => told.has(peer));
+      if (told.size < others.length) this.#delayed.put({ ...batch, told });
     }
   }
 
-  #tellAuthorities(batches: readonly Batch[]): void {
-    const { isAuthority, isPending } = this.#dependencies;
-    for (const { source, transactions } of batches) {
+  #toldAtOnce(peers: readonly Address[], source: Address | null): ReadonlySet<Address> {
+    const { isAuthority } = this.#dependencies;
+    const followers = drawFanout(
+      peers.filter((peer) => !isAuthority(peer)),
+      this.#random,
+    );
+    const ofAuthority = source !== null && isAuthority(source);
+    return ofAuthority ? followers : new Set([...peers.filter(isAuthority), ...followers]);
+  }
+
+  #tellTheRest(batches: readonly Told[]): void {
+    const { isPending } = this.#dependencies;
+    for (const { source, transactions, told } of batches) {
       const batch = { source, transactions: transactions.filter(isPending) };
-      this.#tell(batch, (peer) => isAuthority(peer) && peer !== source);
+      this.#tell(batch, (peer) => peer !== source && !told.has(peer));
     }
   }
 

@@ -2,6 +2,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { kindOf, signerIndexOf } from '../../../src/consensus/message.js';
 import type { DriverDependencies } from '../../../src/node/consensus-driver.js';
+import { FANOUT } from '../../../src/node/fanout.js';
 import { FAR_RELAY_EVERY_MS } from '../../../src/node/far-relay.js';
 import { MAX_RELAY_DELAY_MS } from '../../../src/node/message-relay.js';
 import { PREVOTE } from '../../../src/protocol/vote.js';
@@ -10,6 +11,7 @@ import { fakeBlock, precommits, prevotes, propose, vote } from '../consensus/fak
 import { AUTHORITIES, addressOf, HEIGHT, quietDriver } from './quiet-driver.js';
 
 const FOLLOWER = 'ff'.repeat(20);
+const OTHER_FOLLOWER = 'ee'.repeat(20);
 const PEER = new Set([FOLLOWER]);
 const BLOCK = fakeBlock(HEIGHT, addressOf(1), 'a');
 
@@ -18,7 +20,7 @@ function driverWith(overrides: Partial<DriverDependencies>) {
   const sent: string[] = [];
   const failures: Error[] = [];
   const driver = quietDriver(3, {
-    broadcast: (message, isFor) => sent.push(`${isFor(FOLLOWER) ? 'send' : 'relay'} ${message.round}`),
+    broadcast: (message) => sent.push(`send ${message.round}`),
     fail: (error) => failures.push(error),
     ...overrides,
   });
@@ -38,10 +40,10 @@ describe('the driver of consensus', () => {
     });
     driver.hear(propose(HEIGHT, 0, BLOCK, null), PEER);
     await settle();
-    expect(sent).toEqual(['relay 0']);
+    expect(sent).toEqual([]);
     written();
     await settle();
-    expect(sent).toEqual(['relay 0', 'send 0']);
+    expect(sent).toEqual(['send 0']);
   });
 
   it('sends nothing any more once a write failed, whatever it hears until the node is stopped', async () => {
@@ -57,7 +59,7 @@ describe('the driver of consensus', () => {
     for (const prevote of prevotes(HEIGHT, 0, BLOCK, 0, 1, 2)) driver.hear(prevote, PEER);
     driver.behindEffects(() => sent.push('ADR'));
     await settle();
-    expect(sent).toEqual(['relay 0']);
+    expect(sent).toEqual([]);
   });
 
   it('signs a proposal beside the seal of its block, and sends it only when it is asked to and it is on disk', async () => {
@@ -118,8 +120,9 @@ describe('the driver of consensus', () => {
     const driver = quietDriver(
       null,
       {
+        peers: () => [OTHER_FOLLOWER],
         broadcast: (message, isFor) => {
-          if (isFor('ee'.repeat(20)))
+          if (isFor(OTHER_FOLLOWER))
             relayed.push(`${message.round} of ${signerIndexOf(message, AUTHORITIES)}`);
         },
       },
@@ -136,6 +139,42 @@ describe('the driver of consensus', () => {
     driver.hear(vote(HEIGHT, 1_000, PREVOTE, null, 2), PEER);
     await settle();
     expect(relayed.slice(4)).toEqual(['1000 of 2']);
+  });
+
+  describe('passing on to followers', () => {
+    const followers = Array.from({ length: 40 }, (_, i) => `f${i.toString(16).padStart(39, '0')}`);
+    let told: string[];
+    let clock: ManualClock;
+    let driver: ReturnType<typeof quietDriver>;
+
+    beforeEach(() => {
+      clock = new ManualClock();
+      told = [];
+      const broadcast: DriverDependencies['broadcast'] = (_, isFor) => told.push(...followers.filter(isFor));
+      driver = quietDriver(null, { broadcast, peers: () => followers }, clock);
+    });
+
+    it('tells a few at once, and the others a moment later if they have not sent it meanwhile', async () => {
+      const holders = new Set(followers.slice(0, 1));
+      const [prevote] = prevotes(HEIGHT, 0, null, 1);
+      if (prevote === undefined) throw new Error('no prevote');
+      driver.hear(prevote, holders);
+      await settle();
+      expect(told).toHaveLength(FANOUT);
+      for (const peer of followers.slice(20)) holders.add(peer);
+      const early = told.filter((peer) => holders.has(peer));
+      await clock.advance(MAX_RELAY_DELAY_MS);
+      // Nobody twice, and of those who had it by then only such as were told before they said so.
+      expect([...told].sort()).toEqual([...followers.slice(1, 20), ...early].sort());
+    });
+
+    it('leaves the others to fetch the block of a height that is over', async () => {
+      for (const prevote of prevotes(HEIGHT, 0, null, 1)) driver.hear(prevote, PEER);
+      await settle();
+      driver.enterHeight(HEIGHT + 1, AUTHORITIES, null);
+      await clock.advance(10 * MAX_RELAY_DELAY_MS);
+      expect(told).toHaveLength(FANOUT);
+    });
   });
 
   describe('passing on to authorities', () => {

@@ -27,6 +27,7 @@ export function quietDriver(
   const driver = new ConsensusDriver(
     {
       clock,
+      random: { bytes: (count) => new Uint8Array(count), fraction: () => 0 },
       signer:
         own === null
           ? null
@@ -48,6 +49,7 @@ export function quietDriver(
       isTimely: () => true,
       build: async () => null,
       commit: async () => {},
+      peers: () => [],
       broadcast: () => {},
       persist: async () => {},
       evidence: () => {},

@@ -1,9 +1,11 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { FANOUT } from '../../../src/node/fanout.js';
 import { TransactionGossip } from '../../../src/node/transaction-gossip.js';
 import type { Address } from '../../../src/protocol/bytes.js';
 import type { Message } from '../../../src/protocol/messages.js';
 import type { Transaction } from '../../../src/protocol/transaction.js';
 import { ManualClock } from '../../support/manual-clock.js';
+import { randomOf } from '../network/parties.js';
 
 const [alpha, beta, gamma] = ['a1', 'a2', 'a3'] as Address[] as [Address, Address, Address];
 const [reader, follower] = ['b1', 'b2'] as Address[] as [Address, Address];
@@ -18,6 +20,7 @@ describe('the gossip of transactions', () => {
   let clock: ManualClock;
   let gossip: TransactionGossip;
   const pending = new Set<Transaction>();
+  let peers: readonly Address[];
   /** What each peer was told, the first bytes of the wire forms. */
   let told: Map<Address, number[]>;
 
@@ -38,11 +41,13 @@ describe('the gossip of transactions', () => {
   beforeEach(() => {
     clock = new ManualClock();
     pending.clear();
+    peers = PEERS;
     told = new Map();
-    gossip = new TransactionGossip(clock, {
+    gossip = new TransactionGossip(clock, randomOf('gossip'), {
+      peers: () => peers,
       send: tell,
       broadcast: (message, isFor) => {
-        for (const peer of PEERS) if (isFor(peer)) tell(peer, message);
+        for (const peer of peers) if (isFor(peer)) tell(peer, message);
       },
       isAuthority: (peer) => AUTHORITIES.has(peer),
       isPending: (each) => pending.has(each),
@@ -69,6 +74,24 @@ describe('the gossip of transactions', () => {
     expect(told.get(gamma)).toEqual([1]);
     expect(told.has(alpha)).toBe(false);
     expect(told.get(reader)).toEqual([1, 2]);
+  });
+
+  it('tells a few of many followers at once, others each time, and the rest only if it is still pending then', async () => {
+    const followers = Array.from({ length: 40 }, (_, i) => `f${i}` as Address);
+    peers = [alpha, ...followers];
+    const drawn = new Set<string>();
+    for (let byte = 0; byte < 5; byte++) {
+      told.clear();
+      spread([byte], reader);
+      expect(told.has(alpha)).toBe(true);
+      expect(told.size).toBe(1 + FANOUT);
+      drawn.add(reached().join());
+      if (byte > 0) pending.clear();
+      await clock.advance(LATER_MS);
+      expect(told.size).toBe(byte === 0 ? peers.length : 1 + FANOUT);
+      expect([...told.values()].flat()).toHaveLength(told.size);
+    }
+    expect(drawn.size).toBe(5);
   });
 
   it('puts what follows at once into one batch', async () => {
