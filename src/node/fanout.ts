@@ -1,5 +1,5 @@
 /**
- * Which followers are told of news at once. A node hears the same news from every peer that passes it on: telling a few,
+ * Which of many peers are told of news at once. A node hears the same news from every peer that passes it on: telling a few,
  * drawn anew each time, reaches all in some hops, at a share of the bytes. The others get it a moment later from whoever
  * then still has reason to think that they lack it.
  */

@@ -135,6 +135,7 @@ export class Node {
     this.#signedHeight = opened.record.state?.height ?? 0;
     this.#consensus = this.#createConsensus(opened.record);
     this.#gossip = new TransactionGossip(clock, random, {
+      self: this.address,
       peers: () => this.#network.peers.keys(),
       send: (peer, message) => this.#send(peer, message),
       broadcast: (message, isFor) => this.#broadcast(message, isFor),

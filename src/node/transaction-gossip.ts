@@ -1,7 +1,7 @@
 /**
  * Passes transactions on: new ones once to every peer, in batches, and what is pending to a peer that just came. To whom
- * they are likely to come without us they go a moment later, and only if they are still pending then: to authorities
- * what comes from one, as it is connected to all the others whenever all is well, and to all but some of the followers.
+ * they are likely to come without us they go a moment later, and only if they are still pending then. An authority is
+ * connected to all the others whenever all is well, and tells them itself; followers tell each other by drawing some.
  */
 import type { Clock, Timer } from '../ports/clock.js';
 import type { Random } from '../ports/random.js';
@@ -21,6 +21,7 @@ const MAX_FRAME_BYTES = 1_000_000;
 const MAX_OFFER_BYTES = 4_000_000;
 
 export interface GossipDependencies {
+  readonly self: Address;
   peers(): Iterable<Address>;
   send(peer: Address, message: Message): void;
   /** To the peers for which `isFor` holds. */
@@ -99,13 +100,13 @@ export class TransactionGossip {
   }
 
   #toldAtOnce(peers: readonly Address[], source: Address | null): ReadonlySet<Address> {
-    const { isAuthority } = this.#dependencies;
-    const followers = drawFanout(
-      peers.filter((peer) => !isAuthority(peer)),
-      this.#random,
-    );
-    const ofAuthority = source !== null && isAuthority(source);
-    return ofAuthority ? followers : new Set([...peers.filter(isAuthority), ...followers]);
+    const { self, isAuthority } = this.#dependencies;
+    const draw = (candidates: readonly Address[]) => drawFanout(candidates, this.#random);
+    // Whoever brought it up told the authorities it knows, and any that is drawn tells them all.
+    if (source !== null && !isAuthority(source) && !isAuthority(self)) return draw(peers);
+    const followers = draw(peers.filter((peer) => !isAuthority(peer)));
+    if (source !== null && isAuthority(source)) return followers;
+    return new Set([...peers.filter(isAuthority), ...followers]);
   }
 
   #tellTheRest(batches: readonly Told[]): void {

@@ -7,9 +7,9 @@ import type { Transaction } from '../../../src/protocol/transaction.js';
 import { ManualClock } from '../../support/manual-clock.js';
 import { randomOf } from '../network/parties.js';
 
-const [alpha, beta, gamma] = ['a1', 'a2', 'a3'] as Address[] as [Address, Address, Address];
+const [self, alpha, beta, gamma] = ['a0', 'a1', 'a2', 'a3'] as [Address, Address, Address, Address];
 const [reader, follower] = ['b1', 'b2'] as Address[] as [Address, Address];
-const AUTHORITIES = new Set([alpha, beta, gamma]);
+const AUTHORITIES = new Set([self, alpha, beta, gamma]);
 const PEERS = [alpha, beta, gamma, reader, follower];
 const LATER_MS = 1_000;
 
@@ -43,7 +43,12 @@ describe('the gossip of transactions', () => {
     pending.clear();
     peers = PEERS;
     told = new Map();
-    gossip = new TransactionGossip(clock, randomOf('gossip'), {
+    gossip = gossipOf(self);
+  });
+
+  function gossipOf(address: Address): TransactionGossip {
+    return new TransactionGossip(clock, randomOf('gossip'), {
+      self: address,
       peers: () => peers,
       send: tell,
       broadcast: (message, isFor) => {
@@ -53,7 +58,7 @@ describe('the gossip of transactions', () => {
       isPending: (each) => pending.has(each),
       pending: () => pending,
     });
-  });
+  }
 
   it('tells everybody at once of what was submitted here', () => {
     spread([1], null);
@@ -92,6 +97,24 @@ describe('the gossip of transactions', () => {
       expect([...told.values()].flat()).toHaveLength(told.size);
     }
     expect(drawn.size).toBe(5);
+  });
+
+  it('as a follower tells a few of all at once of what another follower said, and the rest if it is still pending', async () => {
+    const others = Array.from({ length: 40 }, (_, i) => `a${i}` as Address);
+    peers = [...others, reader];
+    gossip = gossipOf(follower);
+    spread([1], reader);
+    expect(told.size).toBe(FANOUT);
+    await clock.advance(LATER_MS);
+    expect(reached()).toEqual([...others].sort());
+  });
+
+  it('as a follower tells all authorities at once of its own', () => {
+    peers = [alpha, beta, gamma, ...Array.from({ length: 40 }, (_, i) => `f${i}` as Address)];
+    gossip = gossipOf(follower);
+    spread([1], null);
+    expect(reached()).toEqual(expect.arrayContaining([alpha, beta, gamma]));
+    expect(told.size).toBe(3 + FANOUT);
   });
 
   it('puts what follows at once into one batch', async () => {
