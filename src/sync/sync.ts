@@ -15,6 +15,7 @@ import type { Clock, Timer } from '../ports/clock.js';
 import type { Address, Hash } from '../protocol/bytes.js';
 import { asError, OtherParentError, ProtocolError } from '../protocol/errors.js';
 import type { Message, MessageOf } from '../protocol/messages.js';
+import { Attention, TICK_MS } from './attention.js';
 import { numberOfBlock } from './block-number.js';
 import { Claims, type OutOfReach } from './claims.js';
 import { Download } from './download.js';
@@ -32,10 +33,6 @@ import {
 import { ProgressMeter, type SyncProgress } from './progress.js';
 import { BlockServer, type ServedBlock } from './serve.js';
 
-/** All waiting is looked at this often. */
-export const TICK_MS = 100;
-/** One tick never counts for more than this: while we were busy or suspended, no peer was silent. */
-const MAX_TICK_MS = 2 * TICK_MS;
 /** In the ready phase consensus gets this long to reach a claimed height by itself before its blocks are asked for. */
 export const CLAIM_GRACE_MS = 300;
 /** Peers are asked for their height this often, in case the message that would have told it was lost. */
@@ -91,9 +88,7 @@ export class Sync {
   /** Of `#life`: asked for with every message. */
   #phase: Phase;
   #tick: Timer | undefined;
-  /** Milliseconds of attention: the monotonic clock without the time in which we listened to nobody. */
-  #attentionMs = 0;
-  #tickedMs = 0;
+  #attention: Attention;
   #waitUntilMs = Number.POSITIVE_INFINITY;
   #pollAtMs = 0;
   #logAtMs = 0;
@@ -112,6 +107,7 @@ export class Sync {
 
   constructor(clock: Clock, dependencies: SyncDependencies) {
     this.#clock = clock;
+    this.#attention = new Attention(clock);
     this.#dependencies = dependencies;
     this.#server = new BlockServer(
       (number) => dependencies.blockBytes(number),
@@ -150,7 +146,7 @@ export class Sync {
   /** The node has its genesis, so `head()` answers: boot begins. */
   start(): void {
     if (this.phase !== 'genesis') throw new Error('sync was started twice');
-    this.#tickedMs = this.#clock.monotonic();
+    this.#attention = new Attention(this.#clock);
     this.#pollAtMs = this.#now() + POLL_MS;
     this.#download.advance(this.#head);
     this.#step({ type: 'genesisKnown' });
@@ -244,7 +240,7 @@ export class Sync {
   }
 
   #now(): number {
-    return this.#attentionMs + Math.min(this.#clock.monotonic() - this.#tickedMs, MAX_TICK_MS);
+    return this.#attention.nowMs;
   }
 
   #scheduleTick(): void {
@@ -253,10 +249,8 @@ export class Sync {
 
   #onTick(): void {
     if (!this.#alive) return;
-    this.#attentionMs = this.#now();
-    this.#tickedMs = this.#clock.monotonic();
+    const nowMs = this.#attention.tick();
     this.#scheduleTick();
-    const nowMs = this.#attentionMs;
     for (const { peer, from, count } of this.#download.expire(nowMs)) {
       this.#claims.unfounded(peer, nowMs);
       this.#dependencies.offend(peer, 'slow', `no answer to a request for ${count} blocks from ${from} on`);
