@@ -60,7 +60,7 @@ class Join {
   readonly #genesis: Genesis;
   readonly #authorities: AuthoritySet;
   readonly #network: Network;
-  readonly #download = new SnapshotDownload();
+  readonly #download: SnapshotDownload;
   readonly #patience = new SnapshotPatience();
   readonly #barred = new Set<Address>();
   /** Peers that have not said yet what they have. */
@@ -87,6 +87,7 @@ class Join {
     this.#authorities = authoritiesOf(genesis.config);
     this.#startedMs = ports.clock.monotonic();
     this.#attention = new Attention(ports.clock);
+    this.#download = new SnapshotDownload((peer) => this.#authorities.has(peer));
     this.#network = new Network(
       ports,
       // It only dials: a node without a state has nothing to give to those who come.
@@ -150,9 +151,9 @@ class Join {
   #goOn(): void {
     const { nowMs } = this.#attention;
     const { hopeful } = this.#download;
-    const taking = this.#intake !== null;
+    const taken = this.#intake?.progress.accounts ?? null;
     const busy = this.#beginning || this.#intake?.complete === true;
-    switch (this.#patience.assess(nowMs, { taking, busy, hopeful, allHeard: this.#allHeard })) {
+    switch (this.#patience.assess(nowMs, { taken, busy, hopeful, allHeard: this.#allHeard })) {
       case 'wait':
         return;
       case 'ask':
@@ -165,7 +166,7 @@ class Join {
         this.#download.restart();
         return;
       case 'give-up': {
-        const why = taking ? 'no peer gave a whole snapshot' : 'no peer has a snapshot';
+        const why = taken !== null ? 'no peer gave a whole snapshot' : 'no peer has a snapshot';
         this.#options.log('warn', {}, `${why}: syncing the chain from its beginning`);
         this.#settle(null);
       }
@@ -243,7 +244,7 @@ class Join {
       finished: (tree) => this.#finished(header, tree),
       failed: (error) => this.#failed(error),
     });
-    this.#download.begin(number);
+    this.#download.begin(number, peer);
     this.#options.log('info', { number, id: header.id }, `taking the state after block ${number}`);
   }
 

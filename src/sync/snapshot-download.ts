@@ -7,6 +7,7 @@
 import type { Address } from '../protocol/bytes.js';
 import { MAX_HEIGHT } from '../protocol/fields.js';
 import type { KeyPath } from '../protocol/state-part.js';
+import { type SnapshotOffer, SnapshotOffers } from './snapshot-offers.js';
 
 /** Parts that one peer is asked for at once … */
 export const MAX_REQUESTS_PER_PEER = 4;
@@ -30,16 +31,21 @@ export type SnapshotRequest =
 type Pending = SnapshotRequest & { readonly sentMs: number };
 
 export class SnapshotDownload {
-  /** The newest snapshot that each peer says it has. */
-  readonly #offers = new Map<Address, number>();
+  readonly #offers: SnapshotOffers;
   /** Peers that did not have, or did not give, what they were asked for: until they offer something above this. */
   readonly #useless = new Map<Address, number>();
   readonly #pending = new Map<number, Pending>();
   readonly #forgotten = new Set<number>();
   /** The block whose state is taken; undefined while a header is looked for. */
   #taking: number | undefined;
+  /** Who gave its header. */
+  #giver: Address | undefined;
   #queue: KeyPath[] = [];
   #lastId = 0;
+
+  constructor(isAuthority: (peer: Address) => boolean) {
+    this.#offers = new SnapshotOffers(isAuthority);
+  }
 
   /** The block whose state is being taken. */
   get taking(): number | undefined {
@@ -48,16 +54,18 @@ export class SnapshotDownload {
 
   /** Whether anybody is left who could answer. */
   get hopeful(): boolean {
-    return this.#pending.size > 0 || this.#sources().length > 0;
+    if (this.#pending.size > 0) return true;
+    return this.#taking === undefined
+      ? this.#bestOffer() !== undefined
+      : this.#holders(this.#taking).length > 0;
   }
 
   /** The peer says that its newest snapshot is of block `number`; undefined if it has none. */
   offer(peer: Address, number: number | undefined): void {
-    if (number === undefined || number < 2 || number > MAX_HEIGHT) this.#offers.delete(peer);
-    else this.#offers.set(peer, number);
+    this.#offers.set(peer, number);
   }
 
-  /** The peer is gone, or proved to be bad. What it offers when it comes back counts again. */
+  /** The peer is gone, or proved to be bad. What it offers when it comes back counts again, as far as it is trusted. */
   drop(peer: Address): void {
     this.#offers.delete(peer);
     this.#useless.delete(peer);
@@ -69,22 +77,26 @@ export class SnapshotDownload {
    * state that is being taken is not: whoever has it no more will not have it again, however new what it offers.
    */
   useless(peer: Address): void {
-    const offer = this.#offers.get(peer);
+    if (this.#taking === undefined) this.#offers.failed(peer);
+    const offer = this.#offers.numberOf(peer);
     if (offer !== undefined) this.#useless.set(peer, this.#taking === undefined ? offer : MAX_HEIGHT);
   }
 
-  /** The header of block `number` is proven: from now on its state is taken, from the root down. */
-  begin(number: number): void {
+  /** The header of block `number`, which `giver` gave, is proven: from now on its state is taken, from the root down. */
+  begin(number: number, giver: Address): void {
     for (const request of [...this.#pending.values()]) this.#giveUp(request);
     this.#taking = number;
+    this.#giver = giver;
     this.#queue = [''];
   }
 
-  /** Nothing came of that: another header is looked for, and everybody has another chance. */
+  /** Nothing came of that: another header is looked for, and everybody has another chance, its giver after all others. */
   restart(): void {
+    if (this.#giver !== undefined) this.#offers.failed(this.#giver);
     for (const request of [...this.#pending.values()]) this.#giveUp(request);
     this.#useless.clear();
     this.#taking = undefined;
+    this.#giver = undefined;
     this.#queue = [];
   }
 
@@ -119,16 +131,15 @@ export class SnapshotDownload {
 
   #planHeader(nowMs: number): SnapshotRequest[] {
     if (this.#pending.size > 0) return [];
-    let best: readonly [Address, number] | undefined;
-    for (const offer of this.#sources()) if (best === undefined || offer[1] > best[1]) best = offer;
+    const best = this.#bestOffer();
     if (best === undefined) return [];
-    const [peer, number] = best;
+    const { peer, number } = best;
     return [this.#request({ kind: 'header', peer, id: this.#nextId(), number }, nowMs)];
   }
 
   #planParts(number: number, nowMs: number): SnapshotRequest[] {
     const requests: SnapshotRequest[] = [];
-    const peers = this.#sources().map(([peer]) => peer);
+    const peers = this.#holders(number);
     for (let share = 1; share <= MAX_REQUESTS_PER_PEER; share++) {
       for (const peer of peers) {
         if (this.#pending.size >= MAX_REQUESTS || this.#queue.length === 0) return requests;
@@ -140,12 +151,20 @@ export class SnapshotDownload {
     return requests;
   }
 
-  /** Whoever offers what is wanted, or something newer: the last snapshots but one are kept too. */
-  #sources(): (readonly [Address, number])[] {
-    const atLeast = this.#taking ?? 0;
-    return [...this.#offers].filter(
-      ([peer, number]) => number >= atLeast && number > (this.#useless.get(peer) ?? 0),
-    );
+  #bestOffer(): SnapshotOffer | undefined {
+    return this.#offers.ranked().find((offer) => this.#isOfUse(offer));
+  }
+
+  /** Whoever offers what is wanted, or something newer. */
+  #holders(number: number): Address[] {
+    return this.#offers
+      .atLeast(number)
+      .filter((offer) => this.#isOfUse(offer))
+      .map(({ peer }) => peer);
+  }
+
+  #isOfUse({ peer, number }: SnapshotOffer): boolean {
+    return number > (this.#useless.get(peer) ?? 0);
   }
 
   #load(peer: Address): number {

@@ -3,14 +3,16 @@ import { describe, expect, it } from 'vitest';
 import {
   LOOK_MS,
   MAX_ATTEMPTS,
+  PACE_ACCOUNTS,
+  PACE_MS,
   SETTLE_MS,
   SnapshotPatience,
   type SnapshotSituation,
   STRANDED_MS,
 } from '../../../src/sync/snapshot-patience.js';
 
-const LOOKING: SnapshotSituation = { taking: false, busy: false, hopeful: false, allHeard: false };
-const TAKING: SnapshotSituation = { ...LOOKING, taking: true, hopeful: true };
+const LOOKING: SnapshotSituation = { taken: null, busy: false, hopeful: false, allHeard: false };
+const TAKING: SnapshotSituation = { ...LOOKING, taken: 0, hopeful: true };
 const STRANDED: SnapshotSituation = { ...TAKING, hopeful: false };
 
 describe('looking for a snapshot', () => {
@@ -59,5 +61,24 @@ describe('taking a snapshot', () => {
       const end = attempt < MAX_ATTEMPTS ? 'restart' : 'give-up';
       expect(patience.assess(attempt * STRANDED_MS, STRANDED)).toBe(end);
     }
+  });
+
+  it('begins again when accounts come too slowly, however true they are', () => {
+    const patience = new SnapshotPatience();
+    expect(patience.assess(1_000, LOOKING)).toBe('wait');
+    expect(patience.assess(1_000 + PACE_MS, { ...TAKING, taken: PACE_ACCOUNTS })).toBe('ask');
+    const slow = { ...TAKING, taken: 2 * PACE_ACCOUNTS - 1 };
+    expect(patience.assess(1_000 + 2 * PACE_MS - 1, slow)).toBe('ask');
+    expect(patience.assess(1_000 + 2 * PACE_MS, slow)).toBe('restart');
+    // The next has its own time, from its proven header on.
+    expect(patience.assess(1_000 + 5 * PACE_MS, { ...LOOKING, hopeful: true })).toBe('ask');
+    expect(patience.assess(1_000 + 6 * PACE_MS - 1, TAKING)).toBe('ask');
+    expect(patience.assess(1_000 + 6 * PACE_MS, TAKING)).toBe('restart');
+  });
+
+  it('does not hurry while our own disk has the work', () => {
+    const patience = new SnapshotPatience();
+    expect(patience.assess(PACE_MS, { ...TAKING, busy: true })).toBe('ask');
+    expect(patience.assess(2 * PACE_MS - 1, TAKING)).toBe('ask');
   });
 });
