@@ -7,7 +7,6 @@
  */
 import type { KnownEndpoint } from '../network/hints.js';
 import { Network } from '../network/network.js';
-import type { Offence } from '../network/offences.js';
 import type { Peer } from '../network/peer.js';
 import type { Timer } from '../ports/clock.js';
 import type { AuthoritySet } from '../protocol/authorities.js';
@@ -25,6 +24,7 @@ import { Attention, TICK_MS } from '../sync/attention.js';
 import { SnapshotDownload, type SnapshotRequest } from '../sync/snapshot-download.js';
 import { SnapshotPatience } from '../sync/snapshot-patience.js';
 import type { NodeOptions, NodePorts } from './node-options.js';
+import { PeersByAddress } from './peers-by-address.js';
 import { proveHeader, SnapshotIntake } from './snapshot-intake.js';
 
 const ASK_DISCOVERY_EVERY_MS = 2_000;
@@ -60,6 +60,7 @@ class Join {
   readonly #genesis: Genesis;
   readonly #authorities: AuthoritySet;
   readonly #network: Network;
+  readonly #peers: PeersByAddress;
   readonly #download: SnapshotDownload;
   readonly #patience = new SnapshotPatience();
   readonly #barred = new Set<Address>();
@@ -111,6 +112,7 @@ class Join {
         log: options.log,
       },
     );
+    this.#peers = new PeersByAddress(this.#network);
   }
 
   async run(): Promise<StoredTree | null> {
@@ -142,7 +144,7 @@ class Join {
       );
     }
     for (const { peer, kind } of this.#download.expire(nowMs))
-      this.#offend(peer, 'NO_ANSWER', `no answer to a request for the ${kind} of a snapshot`);
+      this.#peers.offend(peer, 'NO_ANSWER', `no answer to a request for the ${kind} of a snapshot`);
     this.#logProgress(nowMs);
     this.#goOn();
   }
@@ -179,10 +181,11 @@ class Join {
 
   #ask(request: SnapshotRequest): void {
     const { peer, id, number } = request;
-    if (request.kind === 'header') this.#send(peer, { type: 'RSN', request_id: id, block_number: number });
+    if (request.kind === 'header')
+      this.#peers.send(peer, { type: 'RSN', request_id: id, block_number: number });
     else {
       const { depth, prefix } = pathToWire(request.path);
-      this.#send(peer, { type: 'RSP', request_id: id, block_number: number, depth, prefix });
+      this.#peers.send(peer, { type: 'RSP', request_id: id, block_number: number, depth, prefix });
     }
   }
 
@@ -190,14 +193,14 @@ class Join {
     if (this.#barred.has(address)) return;
     this.#unheard.add(address);
     this.#lastId++;
-    this.#send(address, { type: 'RBH', request_id: this.#lastId, block_number: GENESIS_NUMBER });
+    this.#peers.send(address, { type: 'RBH', request_id: this.#lastId, block_number: GENESIS_NUMBER });
   }
 
   #message(peer: Address, message: Message): void {
     if (this.#barred.has(peer)) return;
     switch (message.type) {
       case 'RBH':
-        this.#send(peer, {
+        this.#peers.send(peer, {
           type: 'BLH',
           request_id: message.request_id,
           block_number: GENESIS_NUMBER,
@@ -286,7 +289,7 @@ class Join {
   #requestOf(peer: Address, id: number, kind: SnapshotRequest['kind']): SnapshotRequest | undefined {
     const request = this.#download.answered(peer, id, kind);
     if (request === undefined)
-      this.#offend(peer, 'UNEXPECTED_MESSAGE', `a ${kind} of a snapshot never asked for`);
+      this.#peers.offend(peer, 'UNEXPECTED_MESSAGE', `a ${kind} of a snapshot never asked for`);
     return request === 'stale' ? undefined : request;
   }
 
@@ -318,17 +321,7 @@ class Join {
     this.#barred.add(peer);
     this.#unheard.delete(peer);
     this.#download.drop(peer);
-    this.#offend(peer, 'FALSE_SNAPSHOT', detail);
-  }
-
-  #send(address: Address, message: Message): void {
-    const peer = this.#network.peers.get(address);
-    if (peer !== undefined) this.#network.send(peer, message);
-  }
-
-  #offend(address: Address, offence: Offence, detail: string): void {
-    const peer = this.#network.peers.get(address);
-    if (peer !== undefined) this.#network.offend(peer, offence, detail);
+    this.#peers.offend(peer, 'FALSE_SNAPSHOT', detail);
   }
 
   #logProgress(nowMs: number): void {
