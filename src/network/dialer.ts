@@ -22,6 +22,8 @@ export interface DialEntry {
   dueMs: number;
   /** A dial, or a connection that came of it, is alive. */
   busy: boolean;
+  /** From 0 up to 1: the order among endpoints that are alike is each node's own, or all would dial the same few. */
+  readonly lot: number;
 }
 
 /** How things stand among the peers. */
@@ -77,6 +79,7 @@ export class Dialer {
           failures: 0,
           dueMs: nowMs,
           busy: false,
+          lot: this.#random.fraction(),
         });
       }
     }
@@ -146,7 +149,7 @@ export class Dialer {
 
 const SOURCE_RANK = { configured: 0, discovery: 1, hint: 2 } as const;
 
-function rank({ address, source, failures }: DialEntry, view: DialView): number {
+function rank({ address, source, failures, lot }: DialEntry, view: DialView): number {
   const authority = address !== null && view.isAuthority(address);
-  return (authority ? 0 : 100 * (1 + SOURCE_RANK[source])) + Math.min(failures, 99);
+  return (authority ? 0 : 100 * (1 + SOURCE_RANK[source])) + Math.min(failures, 99) + lot;
 }

@@ -24,10 +24,12 @@ import { Trace } from '../trace.js';
 import { type Violation, violated } from '../violation.js';
 import { Traffic } from './traffic.js';
 
-/** What a node beside the authorities dials … */
-const BASIC_PEERS = 8;
-/** … of which so many are authorities: enough to hear them, few enough that they need not serve everybody. */
-const AUTHORITY_PEERS = 1;
+/** Lines of a node, among which its bandwidth is shared: those that it dials, and as many that choose it. */
+const LINES = 16;
+/** What a node takes unless it is configured otherwise. */
+const MAX_INBOUND = 40;
+/** From hearing of the others to having found one's places among them. */
+const SETTLE_MS = 60_000;
 /** Of RSA-2048: what a simulated key signs is filled up to it, so that bytes are counted right. */
 const SIGNATURE_BYTES = 256;
 const SIGN_MS = 0.6;
@@ -87,7 +89,7 @@ export class LargeNetwork implements MachineWorld {
   readonly counts = { strikes: 0, genesisTaken: 0, joined: 0 };
   readonly strikeRate = 0;
   readonly signMs = SIGN_MS;
-  readonly maxInbound: number;
+  readonly maxInbound = MAX_INBOUND;
   readonly #options: LargeNetworkOptions;
   readonly #chance: Chance;
   readonly #genesis: Genesis;
@@ -108,7 +110,6 @@ export class LargeNetwork implements MachineWorld {
     this.#options = options;
     this.#chance = new Chance(seed, 'growth');
     this.keys = ofFullSize(ring);
-    this.maxInbound = nodes;
     this.#clients = ring.keys.slice(nodes);
     this.#genesis = genesisOf(miners, this.#clients, options.transfers);
     this.judge = new Judge(this.#genesis.config, this.#genesis.block.id, this.keys);
@@ -160,6 +161,14 @@ export class LargeNetwork implements MachineWorld {
       READY_MS,
       'all are ready',
     );
+    // As from the discovery service; whom each then dials is its own affair.
+    const endpoints = this.#machines.map(({ name, key }) => ({
+      endpoint: { host: name, port: PORT },
+      address: key.address,
+    }));
+    for (const { node } of this.#machines) node?.addEndpoints(endpoints);
+    const settledMs = this.agenda.nowMs + SETTLE_MS;
+    await this.#until(() => this.agenda.nowMs >= settledMs, 2 * SETTLE_MS, 'all have found peers');
     this.#machines.forEach(({ node }, index) => {
       node?.onFinal(({ block, certificate }) => this.#final(index, block.header.number, certificate.round));
     });
@@ -232,15 +241,12 @@ export class LargeNetwork implements MachineWorld {
   #createMachines(keys: readonly SimKey[]): Machine[] {
     const { seed, authorities } = this.#options;
     const chance = new Chance(seed, 'machines');
-    const places = keys.map((_, index) => index);
-    const first = places.slice(0, authorities);
     return keys.map((key, index) => {
       const isAuthority = index < authorities;
-      const others = chance.sample(places.slice(authorities, index), BASIC_PEERS - AUTHORITY_PEERS);
-      const peers = isAuthority
-        ? first.filter((place) => place !== index)
-        : [...others, ...chance.sample(first, BASIC_PEERS - others.length)];
-      const endpoints = peers.map((place) => ({ host: hostOf(place), port: PORT }));
+      const peers = isAuthority ? keys.slice(0, authorities).map((_, place) => place) : [];
+      const endpoints = peers
+        .filter((place) => place !== index)
+        .map((place) => ({ host: hostOf(place), port: PORT }));
       const signer: SimKey = { ...key, sign: (message) => filledUp(key.sign(message)) };
       const machine = new Machine(index, signer, isAuthority, endpoints, chance.of(index), this);
       machine.genesisBlock = this.#genesis.block.wire;
@@ -251,7 +257,7 @@ export class LargeNetwork implements MachineWorld {
   #linkInternet(): void {
     const { authorities, delayMs, uplinkBytesPerMs } = this.#options;
     const indexes = new Map(this.#machines.map(({ name, index }) => [name, index]));
-    const lines = Math.max(authorities - 1, 2 * BASIC_PEERS);
+    const lines = Math.max(authorities - 1, LINES);
     this.internet.drawLine = () => ({ delayMs, bytesPerMs: uplinkBytesPerMs / lines });
     this.internet.onFrame = (frame, from, to) => {
       const type = frameType(frame);

@@ -32,8 +32,19 @@ describe('the dialer', () => {
     dialer.learn(known(1, 3), 'hint', 0);
     const taken = dialer.take(0, { ...nobody, isAuthority: authorities(3) });
     expect(taken).toHaveLength(8);
-    expect(hosts(taken).slice(0, 3)).toEqual(['host1', 'host2', 'host3']);
+    expect(hosts(taken).slice(0, 3).sort()).toEqual(['host1', 'host2', 'host3']);
     expect(dialer.take(0, { ...nobody, isAuthority: authorities(3) })).toEqual([]);
+  });
+
+  it('tries what is alike in an order of its own', () => {
+    const order = (seed: string) => {
+      const dialer = new Dialer(own, randomOf(seed));
+      dialer.learn(known(1, 30), 'discovery', 0);
+      return hosts(dialer.take(0, nobody));
+    };
+    expect(order('one')).toHaveLength(8);
+    expect(order('one')).toEqual(order('one'));
+    expect(order('one').filter((host) => order('other').includes(host)).length).toBeLessThan(8);
   });
 
   it('of an authority takes every authority, and 8 others', () => {
