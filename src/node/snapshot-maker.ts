@@ -28,7 +28,7 @@ const ACCOUNTS_A_TURN = 128;
 /** Between two turns; others come first. */
 const PAUSE_MS = 2;
 
-/** The node stops, or what is needed is not kept any more. */
+/** The node stops. */
 class Abandoned extends Error {}
 
 export interface SnapshotMakerParts {
@@ -49,6 +49,8 @@ export class SnapshotMaker {
   #snapshots: Snapshot[] = [];
   #making: Promise<void> = Promise.resolve();
   #isMaking = false;
+  /** The last block whose turn came, whatever came of it. */
+  #lastTurn = 0;
   #closed = false;
 
   constructor(parts: SnapshotMakerParts) {
@@ -65,6 +67,8 @@ export class SnapshotMaker {
       if (isOurs) this.#snapshots.push(snapshot);
       else await removeSnapshot(files, number);
     }
+    const { everyBlocks, store: chain } = this.#parts;
+    if (everyBlocks > 0) this.#lastTurn = turnAt(chain.head.number - 1, everyBlocks);
     this.headMoved();
   }
 
@@ -81,10 +85,15 @@ export class SnapshotMaker {
   headMoved(): void {
     const { everyBlocks, store, tree } = this.#parts;
     const { number } = store.head;
-    if (everyBlocks === 0 || number % everyBlocks !== 0 || this.#isMaking || this.#closed) return;
-    if (this.of(number) !== undefined) return;
+    if (everyBlocks === 0 || this.#closed) return;
     // Between the write of a block and the commit of its tree.
     if (tree.root !== store.headBlock.header.hashState) return;
+    const turn = turnAt(number, everyBlocks);
+    if (turn <= this.#lastTurn) return;
+    this.#lastTurn = turn;
+    if (this.of(turn) !== undefined) return;
+    if (turn !== number) return this.#leaveOut(turn, 'the head passed it together with later blocks');
+    if (this.#isMaking) return this.#leaveOut(turn, 'the last one is still being made');
     this.#isMaking = true;
     const held = tree.hold();
     this.#making = this.#make(number, held).finally(() => {
@@ -97,6 +106,10 @@ export class SnapshotMaker {
   close(): Promise<void> {
     this.#closed = true;
     return this.#making;
+  }
+
+  #leaveOut(number: number, reason: string): void {
+    this.#parts.log('info', { number, reason }, 'no snapshot is made');
   }
 
   async #make(number: number, held: HeldTree): Promise<void> {
@@ -144,7 +157,8 @@ export class SnapshotMaker {
       try {
         entries.push(present(await store.entryAt(address, number), `account ${address}`));
       } catch (error) {
-        if (error instanceof ProtocolError && error.code === 'PRUNED') throw new Abandoned();
+        if (error instanceof ProtocolError && error.code === 'PRUNED')
+          throw new Error(`the accounts of block ${number} were pruned meanwhile`);
         throw error;
       }
     }
@@ -160,4 +174,9 @@ export class SnapshotMaker {
     const stored = head.number <= store.head.number ? store.header(head.number) : undefined;
     return stored !== undefined && Buffer.compare(stored.sealedHeader, head.sealedHeader) === 0;
   }
+}
+
+/** The newest block up to `number` that is to have a snapshot; 0 for none. */
+function turnAt(number: number, everyBlocks: number): number {
+  return number - (number % everyBlocks);
 }

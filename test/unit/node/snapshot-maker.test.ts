@@ -62,14 +62,21 @@ async function member(store?: MemoryStore): Promise<Member> {
   return { opened, chain, snapshots };
 }
 
-/** The maker's next block, on it and on the member's chain. */
-async function grow({ chain }: Member, last: number): Promise<void> {
+/** The maker's next blocks. */
+async function growing(last: number): Promise<Awaited<ReturnType<BlockMaker['add']>>[]> {
+  const made: Awaited<ReturnType<BlockMaker['add']>>[] = [];
   for (let number = maker.chain.head.header.number + 1; number <= last; number++) {
     const nonce = maker.chain.account(keyOf(0).address)?.nonce ?? 0;
     const payment = maker.transfer(keyOf(0), { nonce, to: keyOf(5).address, amount: number });
-    const { block, certificate } = await maker.add({ miner: maker.leader(number), transactions: [payment] });
-    expect(await chain.applyCertified(block.wire, certificate.wire)).toBeNull();
+    made.push(await maker.add({ miner: maker.leader(number), transactions: [payment] }));
   }
+  return made;
+}
+
+/** The maker's next blocks, on the member's chain too, one by one. */
+async function grow({ chain }: Member, last: number): Promise<void> {
+  for (const { block, certificate } of await growing(last))
+    expect(await chain.applyCertified(block.wire, certificate.wire)).toBeNull();
 }
 
 async function rootOf(snapshot: Snapshot | undefined): Promise<string | undefined> {
@@ -150,13 +157,30 @@ describe('a node that makes snapshots', () => {
     await damaged.write([{ key: accountKey(keyOf(3).address), value: null }], { sync: true });
   });
 
-  it('makes none when the state is not kept any more, and says nothing of it', async () => {
+  it('makes none when the state is not kept any more, and says so', async () => {
     const node = await member();
     await grow(node, EVERY);
     await grow(node, EVERY + 2);
     await node.opened.store.prune(EVERY + 1, 1_000);
     await clock.advance(LONG_MS);
     expect(node.snapshots.newest).toBeUndefined();
-    expect(logs.filter((line) => line.startsWith('warn'))).toEqual([]);
+    expect(logs).toEqual(['warn no snapshot could be made']);
+  });
+
+  it('says which it leaves out: while another is made, and where the head passes it in one step', async () => {
+    const node = await member();
+    await grow(node, 2 * EVERY);
+    expect(logs).toEqual(['info no snapshot is made']);
+    await clock.advance(LONG_MS);
+    expect(node.snapshots.newest).toBe(EVERY);
+
+    const later = await growing(3 * EVERY + 1);
+    await Promise.all(
+      later.map(({ block, certificate }) => node.chain.applyCertified(block.wire, certificate.wire)),
+    );
+    await clock.advance(LONG_MS);
+    expect(node.chain.head.header.number).toBe(3 * EVERY + 1);
+    expect(logs.filter((line) => line === 'info no snapshot is made')).toHaveLength(2);
+    expect(node.snapshots.newest).toBe(EVERY);
   });
 });
