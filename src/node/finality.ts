@@ -52,6 +52,8 @@ export class Finality {
     const { authorities, log } = this.#parts;
     const { number } = block.header;
     const leader = leaderOf(authorities, number, certificate.round).address;
+    // Somebody waits for it; nobody does for the line, which is written before anything else goes on.
+    for (const listener of this.#listeners) listener({ block, certificate, leader, finalityMs, synced });
     log(
       'info',
       {
@@ -66,6 +68,5 @@ export class Finality {
       },
       `block ${number} is final`,
     );
-    for (const listener of this.#listeners) listener({ block, certificate, leader, finalityMs, synced });
   }
 }

@@ -19,7 +19,7 @@ function committed(number: number, synced: boolean): Committed {
 }
 
 describe('what follows when blocks became final', () => {
-  it('is told to the mempool, to consensus, to those who follow the head, and then to listeners', () => {
+  it('is told to the mempool, to consensus, to those who follow the head, to listeners, and last to the log', () => {
     const told: string[] = [];
     const blocks = [committed(1, false), committed(2, false)];
     const last = blocks.at(-1) as Committed;
@@ -53,10 +53,10 @@ describe('what follows when blocks became final', () => {
       'consensus',
       'one: 2',
       'other: 2',
-      'log: final 1',
       `listener: 1 ${WORKED_MS}`,
-      'log: final 2',
+      'log: final 1',
       `listener: 2 ${WORKED_MS}`,
+      'log: final 2',
     ]);
   });
 
