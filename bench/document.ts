@@ -4,8 +4,9 @@
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { barPlot } from './lib/bar-plot.js';
-import { type Result, rounded, shown } from './lib/report.js';
+import { cellsOf, HEADS, type Result } from './lib/report.js';
 import type { Bound } from './lib/row.js';
+import { tableMarkdown } from './lib/table.js';
 
 const [resultsPath, plotPath] = process.argv.slice(2);
 if (resultsPath === undefined || plotPath === undefined) {
@@ -14,22 +15,7 @@ if (resultsPath === undefined || plotPath === undefined) {
 }
 const { results } = JSON.parse(await readFile(resultsPath, 'utf8')) as { results: readonly Result[] };
 
-console.log('| figure | median | of all runs | ratio | at least | | goal | |');
-console.log('| --- | --- | --- | --- | --- | --- | --- | --- |');
-for (const { name, value, unit, runs, ratio, limit, least, verdict, goal, goalReached } of results) {
-  const range = runs.length > 1 ? `${rounded(Math.min(...runs))} to ${rounded(Math.max(...runs))}` : '';
-  const cells = [
-    name,
-    `${rounded(value)} ${unit}`,
-    range,
-    ratio === null ? '' : `${rounded(ratio)} × ${limit}`,
-    least === null ? '' : shown(least),
-    verdict ?? '',
-    goal === null ? '' : shown(goal),
-    goalReached === null ? '' : goalReached ? 'reached' : 'not yet',
-  ];
-  console.log(`| ${cells.join(' | ')} |`);
-}
+process.stdout.write(tableMarkdown([HEADS, ...results.map(cellsOf)]));
 
 /** How many times better than the bound a figure is, whichever way is better. */
 const against = (value: number, bound: Bound) =>

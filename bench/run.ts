@@ -5,7 +5,7 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { PROFILE_DIRECTORY_VARIABLE } from './lib/profiler.js';
-import { type Result, resultOf, tableOf, writeResults } from './lib/report.js';
+import { type Result, reportText, resultOf, writeResults } from './lib/report.js';
 import type { Row, Settings } from './lib/row.js';
 import { median } from './lib/statistics.js';
 import { accountsRow } from './rows/accounts.js';
@@ -83,6 +83,6 @@ for (const row of ROWS.filter(({ name }) => wanted.has(name))) {
 }
 results.unshift(resultOf(verifyFigure(limits), median(limits)));
 const seconds = Math.round((performance.now() - startedMs) / 1000);
-console.log(`\n${tableOf(results)}`);
+console.log(`\n${reportText(results)}`);
 console.log(`${seconds} s; results in`);
 console.log(await writeResults(results, process.argv.slice(2).join(' '), seconds));

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { RESULTS_PATH } from './cache.js';
 import type { Bound, Figure } from './row.js';
 import { median } from './statistics.js';
+import { tableText } from './table.js';
 
 export interface Result {
   readonly name: string;
@@ -51,29 +52,37 @@ export function resultOf(figure: Figure, verifiesPerSecond: number): Result {
   };
 }
 
-export function tableOf(results: readonly Result[]): string {
-  const rows = results.map(({ name, value, unit, runs, ratio, limit, least, goal, verdict, goalReached }) => [
+export const HEADS = ['figure', 'median', 'of all runs', 'ratio', 'at least', '', 'goal', ''];
+
+/** What a result says under each of `HEADS`. */
+export function cellsOf({
+  name,
+  value,
+  unit,
+  runs,
+  ratio,
+  limit,
+  least,
+  verdict,
+  goal,
+  goalReached,
+}: Result): readonly string[] {
+  return [
     name,
-    rounded(value),
-    unit,
-    runs.length > 1 ? `${rounded(Math.min(...runs))} - ${rounded(Math.max(...runs))}` : '',
-    ratio === null ? '' : `${rounded(ratio)} x ${limit}`,
+    `${rounded(value)} ${unit}`,
+    runs.length > 1 ? `${rounded(Math.min(...runs))} to ${rounded(Math.max(...runs))}` : '',
+    ratio === null ? '' : `${rounded(ratio)} × ${limit}`,
     least === null ? '' : shown(least),
     verdict ?? '',
     goal === null ? '' : shown(goal),
     goalReached === null ? '' : goalReached ? 'reached' : 'not yet',
-  ]);
-  const heads = ['name', 'median', 'unit', 'of all runs', 'ratio', 'at least', '', 'goal', ''];
-  const table = [heads, ...rows];
-  const widths = heads.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
-  const lines = table.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
+  ];
+}
+
+/** The table, and below it what was counted. */
+export function reportText(results: readonly Result[]): string {
   const counted = results.map(({ name, what }) => `${name}: ${what}`);
-  return `${lines.join('\n')}\n\n${counted.join('\n')}\n`;
+  return `${tableText([HEADS, ...results.map(cellsOf)])}\n${counted.join('\n')}\n`;
 }
 
 /** Writes the results with what they were measured on; returns the file's path. */
@@ -94,12 +103,12 @@ function reaches(value: number, bound: Bound): boolean {
   return 'atLeast' in bound ? value >= bound.atLeast : value <= bound.atMost;
 }
 
-export function shown(bound: Bound): string {
-  return 'atLeast' in bound ? `>= ${bound.atLeast}` : `<= ${bound.atMost}`;
+function shown(bound: Bound): string {
+  return 'atLeast' in bound ? `≥ ${bound.atLeast}` : `≤ ${bound.atMost}`;
 }
 
 /** Three significant digits: no run is better than that. */
-export function rounded(value: number): string {
+function rounded(value: number): string {
   if (value >= 1000) return Math.round(value).toLocaleString('en');
   return String(Number(value.toPrecision(3)));
 }

@@ -1,4 +1,6 @@
-/** Rows of cells as lines of text with aligned columns, the first row being the heads. */
+/** Tables of cells, the first row being the heads. */
+
+/** Rows of cells as lines of text with aligned columns. */
 export function tableText(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   const lines = rows.map((row) =>
@@ -7,5 +9,12 @@ export function tableText(rows: readonly (readonly string[])[]): string {
       .join('  ')
       .trimEnd(),
   );
+  return `${lines.join('\n')}\n`;
+}
+
+/** The same in Markdown. */
+export function tableMarkdown(rows: readonly (readonly string[])[]): string {
+  const [heads = [], ...others] = rows;
+  const lines = [heads, heads.map(() => '---'), ...others].map((row) => `| ${row.join(' | ')} |`);
   return `${lines.join('\n')}\n`;
 }
