@@ -2,6 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
+import type { Around } from './around.js';
 import { RESULTS_PATH } from './cache.js';
 import type { Bound, Figure } from './row.js';
 import { median } from './statistics.js';
@@ -23,16 +24,19 @@ export interface Result {
   /** Whether the least is reached; null if there is none. */
   readonly verdict: 'ok' | 'below' | null;
   readonly goalReached: boolean | null;
+  /** L before and after the row, and whether they say that the machine was quiet all the while. */
+  readonly around: { readonly before: number; readonly after: number };
+  readonly quiet: boolean;
   /** The system's load average of a minute when it was measured: far above the cores, somebody else was at work. */
   readonly loadAverage: number;
 }
 
-/** @param verifiesPerSecond L, as measured around the figure */
-export function resultOf(figure: Figure, verifiesPerSecond: number): Result {
+/** @param around L, as measured around the figure's row */
+export function resultOf(figure: Figure, { before, after, perSecond, quiet }: Around): Result {
   const { name, what, unit, runs, limit, least = null, goal = null } = figure;
   const value = median(runs);
   const limitValue =
-    limit === undefined ? undefined : 'value' in limit ? limit.value : limit.partOfL * verifiesPerSecond;
+    limit === undefined ? undefined : 'value' in limit ? limit.value : limit.partOfL * perSecond;
   const ratio = limitValue === undefined ? null : value / limitValue;
   const judged = figure.judged === 'value' ? value : (ratio ?? value);
   return {
@@ -48,11 +52,13 @@ export function resultOf(figure: Figure, verifiesPerSecond: number): Result {
     goal,
     verdict: least === null ? null : reaches(judged, least) ? 'ok' : 'below',
     goalReached: goal === null ? null : reaches(judged, goal),
+    around: { before, after },
+    quiet,
     loadAverage: loadavg()[0] ?? 0,
   };
 }
 
-export const HEADS = ['figure', 'median', 'of all runs', 'ratio', 'at least', '', 'goal', ''];
+export const HEADS = ['figure', 'median', 'of all runs', 'ratio', 'at least', '', 'goal', '', ''];
 
 /** What a result says under each of `HEADS`. */
 export function cellsOf({
@@ -66,6 +72,8 @@ export function cellsOf({
   verdict,
   goal,
   goalReached,
+  quiet,
+  around,
 }: Result): readonly string[] {
   return [
     name,
@@ -76,6 +84,7 @@ export function cellsOf({
     verdict ?? '',
     goal === null ? '' : shown(goal),
     goalReached === null ? '' : goalReached ? 'reached' : 'not yet',
+    quiet ? '' : `not quiet: L ${rounded(around.before)}, then ${rounded(around.after)}`,
   ];
 }
 
