@@ -1,5 +1,5 @@
 /**
- * A process that asks one URL over and over, on many kept connections with one request each at a time, and counts the
+ * A process that asks for some paths in turn, over and over, on many kept connections with one request each at a time, and counts the
  * answers. Raw sockets: an HTTP client would cost more than the servers that are measured. Each connection comes from an
  * address of its own (127.0.0.2 and so on, which Linux takes for this machine), as a node lets no single one have all.
  */
@@ -7,7 +7,8 @@ import { connect, type Socket } from 'node:net';
 
 export interface HttpLoadJob {
   readonly port: number;
-  readonly path: string;
+  /** Each connection asks for them in turn. */
+  readonly paths: readonly string[];
   readonly connections: number;
   readonly durationMs: number;
 }
@@ -27,8 +28,10 @@ process.on('message', (job: HttpLoadJob) => {
   );
 });
 
-async function measure({ port, path, connections, durationMs }: HttpLoadJob): Promise<number> {
-  const request = Buffer.from(`GET ${path} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\n\r\n`);
+async function measure({ port, paths, connections, durationMs }: HttpLoadJob): Promise<number> {
+  const requests = paths.map((path) =>
+    Buffer.from(`GET ${path} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\n\r\n`),
+  );
   const startMs = performance.now();
   let answers = 0;
   const over = () => performance.now() - startMs >= durationMs;
@@ -41,7 +44,7 @@ async function measure({ port, path, connections, durationMs }: HttpLoadJob): Pr
         noDelay: true,
       });
       try {
-        await askUntil(socket, request, () => {
+        await askUntil(socket, requests, i, () => {
           answers++;
           return over();
         });
@@ -53,9 +56,16 @@ async function measure({ port, path, connections, durationMs }: HttpLoadJob): Pr
   return answers;
 }
 
-/** Asks again after each whole answer, until `answered` says that it is enough. */
-function askUntil(socket: Socket, request: Buffer, answered: () => boolean): Promise<void> {
+/** Asks on after each whole answer, until `answered` says that it is enough. */
+function askUntil(
+  socket: Socket,
+  requests: readonly Buffer[],
+  first: number,
+  answered: () => boolean,
+): Promise<void> {
   return new Promise((resolve, reject) => {
+    let turn = first;
+    const ask = () => socket.write(requests[turn++ % requests.length] as Buffer);
     /** Bytes of the present answer that are still to come; 0 before its head. */
     let missing = 0;
     socket.on('error', reject);
@@ -64,9 +74,9 @@ function askUntil(socket: Socket, request: Buffer, answered: () => boolean): Pro
       missing = missing > 0 ? missing - chunk.length : bytesOf(chunk, reject) - chunk.length;
       if (missing > 0) return;
       if (answered()) resolve();
-      else socket.write(request);
+      else ask();
     });
-    socket.write(request);
+    ask();
   });
 }
 

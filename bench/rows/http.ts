@@ -1,6 +1,6 @@
 /** How many requests a second a node answers, beside a bare fastify on the same machine that returns the same bytes. */
 import { withDirectory } from '../lib/cache.js';
-import { httpRates } from '../lib/http-rates.js';
+import { httpRates, type Rates } from '../lib/http-rates.js';
 import { makeChain } from '../lib/kept-chain.js';
 import { pidOf, withNode } from '../lib/one-node.js';
 import type { Figure, Row, Settings } from '../lib/row.js';
@@ -27,15 +27,22 @@ export const httpRow: Row = {
     const wires = await signedTransfers(world, BLOCKS * PER_BLOCK);
     return withDirectory(async (directory) => {
       const chain = await makeChain(directory, world, wires, PER_BLOCK);
-      const paths = ['/status', `/account/${sender.address}`, `/blk/${chain.height - 1}`];
+      const blocks = Array.from({ length: BLOCKS }, (_, i) => `/blk/${chain.height - i}`);
+      const sorts = [
+        { name: 'status', what: 'GET /status', paths: ['/status'] },
+        { name: 'account', what: 'GET /account/{a}', paths: [`/account/${sender.address}`] },
+        { name: 'blk', what: `GET /blk/{n} of ${BLOCKS} blocks in turn`, paths: blocks },
+      ];
       return withNode(world, chain, follower, async ({ node }) => {
-        const rates = await httpRates({ http: node.http, pid: pidOf(node) }, paths, rounds, durationMs);
-        return rates.map(({ path, bytes, node, bare }, i): Figure => {
-          const name = ['http /status', 'http /account', 'http /blk'][i] ?? path;
+        const server = { http: node.http, pid: pidOf(node) };
+        const paths = sorts.map(({ paths }) => paths);
+        const rates = await httpRates(server, paths, rounds, durationMs);
+        return sorts.map(({ name, what }, i): Figure => {
+          const { bytes, node, bare } = rates[i] as Rates;
           say(`  ${name}: ${Math.round(median(node))}/s, bare ${Math.round(median(bare))}/s`);
           return {
-            name,
-            what: `GET ${path.replace(sender.address, '{a}')} (${bytes} bytes), requests for a second of processor time`,
+            name: `http /${name}`,
+            what: `${what} (${bytes} bytes), requests for a second of processor time`,
             unit: '/s',
             runs: node,
             limit: { name: 'bare fastify', value: median(bare) },

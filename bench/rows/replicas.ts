@@ -91,7 +91,7 @@ async function read(
     const before = await processorMsOf(nodes);
     const answers = await Promise.all(
       nodes.map(async ({ http }, i) => {
-        const job = { port: Number(new URL(http).port), path, connections: CONNECTIONS, durationMs };
+        const job = { port: Number(new URL(http).port), paths: [path], connections: CONNECTIONS, durationMs };
         const answer = await readers[i]?.ask(job);
         if (answer?.answers === undefined) throw new Error(`${path}: ${answer?.error}`);
         return answer.answers;
