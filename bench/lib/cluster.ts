@@ -103,9 +103,14 @@ export class Cluster {
     }
   }
 
+  /** Stops the node that was started last. It can be started again with what it has. */
+  async stopLast(): Promise<void> {
+    await this.nodes.pop()?.child.stop();
+  }
+
   /** Stops the node that was started last, and forgets all that it had. */
   async drop({ address }: Account): Promise<void> {
-    await this.nodes.pop()?.child.stop();
+    await this.stopLast();
     await rm(accountDirectory(this.#directory, address), { recursive: true });
   }
 

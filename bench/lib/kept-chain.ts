@@ -106,6 +106,23 @@ export async function placeChain(
   await record.close();
 }
 
+/** Adds blocks with these transfers to the chain of a stopped node that `placeChain` gave it. */
+export async function lengthenChain(
+  basePath: string,
+  { address }: Account,
+  world: World,
+  wires: readonly Uint8Array[],
+): Promise<void> {
+  const directory = chainDirectory(basePath, address);
+  const store = new RelaxedStore(await openLevelStore(directory));
+  try {
+    const chain = await beginChain(store, world.genesis, new DiskFiles(join(directory, FILES_DIRECTORY)));
+    await extendChain(chain, world, wires, TRANSFERS_PER_BLOCK);
+  } finally {
+    await store.close();
+  }
+}
+
 /**
  * Copies a closed LevelDB database and the files beside it: its tables and those files are never changed, only replaced,
  * so they are linked.
