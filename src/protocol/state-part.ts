@@ -9,7 +9,7 @@
  * ```
  */
 import { type Address, concat, fromHex, type Hash, toHex, ZERO_HASH } from './bytes.js';
-import { decode, encode } from './encoding.js';
+import { decode, encode, type Value } from './encoding.js';
 import { malformed } from './errors.js';
 import { Fields } from './fields.js';
 import { sha256, sha256Hex } from './hash.js';
@@ -87,11 +87,41 @@ function assertKeyFits(address: Address, { nonce }: Account, publicKey: Uint8Arr
   if (addressOf(publicKey) !== address) throw malformed(`account ${address} has the public key of another`);
 }
 
+/**
+ * Of the accounts of a part, as `encodeAccounts` gave them, those below `path`, in the same form. It looks at as few keys
+ * as a search needs, and checks nothing: they are our own.
+ */
+export function accountsBelow(path: KeyPath, accounts: Uint8Array): Uint8Array {
+  const entries = decode(accounts) as readonly (readonly [address: Uint8Array, ...rest: Value[]])[];
+  /** Where the first account is that is not before the place, or that is behind it. */
+  const first = (isThere: (side: number) => boolean): number => {
+    let [from, to] = [0, entries.length];
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      const [address] = entries[middle] as readonly [Uint8Array];
+      if (isThere(sideOf(path, sha256(address)))) to = middle;
+      else from = middle + 1;
+    }
+    return from;
+  };
+  return encode(
+    entries.slice(
+      first((side) => side >= 0),
+      first((side) => side > 0),
+    ),
+  );
+}
+
 /** @param subtrees below `place`, in the order of keys, all that there are */
 export function encodeSubtrees(place: KeyPath, subtrees: readonly PlacedHash[]): Uint8Array {
-  return concat(
-    ...subtrees.map(({ path, hash }) => concat(Uint8Array.of(path.length - place.length), fromHex(hash))),
-  );
+  const bytes = Buffer.allocUnsafe(subtrees.length * SUBTREE_BYTES);
+  let at = 0;
+  for (const { path, hash } of subtrees) {
+    bytes[at] = path.length - place.length;
+    bytes.write(hash, at + 1, 'hex');
+    at += SUBTREE_BYTES;
+  }
+  return bytes;
 }
 
 /**
@@ -132,11 +162,13 @@ export function isEmpty({ hash }: PlacedHash): boolean {
   return hash === ZERO_HASH;
 }
 
-/** Whether the account's place is in the subtree there. */
-export function isBelow(path: KeyPath, address: Address): boolean {
-  const key = sha256(fromHex(address));
-  for (let bit = 0; bit < path.length; bit++) if (keyBit(key, bit) !== Number(path[bit])) return false;
-  return true;
+/** Whether the key comes before all that are below the path (-1), is below it (0), or comes behind them (1). */
+function sideOf(path: KeyPath, key: Uint8Array): number {
+  for (let bit = 0; bit < path.length; bit++) {
+    const side = keyBit(key, bit) - Number(path[bit]);
+    if (side !== 0) return side;
+  }
+  return 0;
 }
 
 /** A path as RSP has it: how many bits, and these, filled up with zeros to whole bytes. */

@@ -18,11 +18,9 @@ import { encode } from '../protocol/encoding.js';
 import { ProtocolError } from '../protocol/errors.js';
 import { Fields, MAX_HEIGHT } from '../protocol/fields.js';
 import {
-  decodeAccounts,
-  encodeAccounts,
+  accountsBelow,
   encodeSubtrees,
   innerHash,
-  isBelow,
   type KeyPath,
   MAX_SUBTREE_LEVELS,
   type PlacedHash,
@@ -134,9 +132,11 @@ export class Snapshot {
       const subtrees = encodeSubtrees(path, subtreesOf(place, path.length + MAX_SUBTREE_LEVELS));
       return { subtrees, accounts: null };
     }
-    const accounts = await withFile(this.#files, this.head.number, (file) => readPart(file, place));
-    if (accounts === undefined) return undefined;
-    return { subtrees: null, accounts: place.path === path ? accounts : onlyBelow(path, accounts) };
+    const part = await withFile(this.#files, this.head.number, (file) => readPart(file, place));
+    if (part === undefined) return undefined;
+    if (place.path === path) return { subtrees: null, accounts: part };
+    const accounts = accountsBelow(path, part);
+    return { subtrees: null, accounts };
   }
 
   /** The place at the path, or the part that it is in. */
@@ -219,11 +219,8 @@ async function readPart(
   return crc32(accounts) === checksum ? accounts : undefined;
 }
 
-function subtreesOf(place: Place, maxDepth: number): PlacedHash[] {
-  if (place.children === undefined || place.path.length === maxDepth) return [place];
-  return place.children.flatMap((child) => subtreesOf(child, maxDepth));
-}
-
-function onlyBelow(path: KeyPath, accounts: Uint8Array): Uint8Array {
-  return encodeAccounts(decodeAccounts(accounts).filter(({ address }) => isBelow(path, address)));
+function subtreesOf(place: Place, maxDepth: number, found: PlacedHash[] = []): PlacedHash[] {
+  if (place.children === undefined || place.path.length === maxDepth) found.push(place);
+  else for (const child of place.children) subtreesOf(child, maxDepth, found);
+  return found;
 }

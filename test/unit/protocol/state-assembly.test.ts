@@ -8,11 +8,11 @@ import type { Account } from '../../../src/protocol/state.js';
 import { StateAssembly } from '../../../src/protocol/state-assembly.js';
 import {
   type AccountEntry,
+  accountsBelow,
   decodeAccounts,
   decodeSubtrees,
   encodeAccounts,
   encodeSubtrees,
-  isBelow,
   MAX_PART_ACCOUNTS,
   type PlacedHash,
   pathFromWire,
@@ -54,7 +54,7 @@ describe('a tree put together from its parts', () => {
           assembly.take(place, decodeAccounts(encodeAccounts(entriesOf(addresses, state))));
         }
       } else if (count > 0) {
-        const all = [...state.keys()].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+        const all = [...state.keys()].sort(byKey);
         assembly.take({ path: '', hash: tree.root }, entriesOf(all, state));
       }
       expect(assembly.done).toBe(true);
@@ -214,11 +214,19 @@ describe('a path', () => {
       expect(() => pathFromWire(depth, Uint8Array.from(bytes))).toThrow(ProtocolError);
   });
 
-  it('leads to the accounts whose keys begin with it', () => {
-    const key = sha256(Buffer.from(addressOf(1), 'hex'));
-    const path = pathFromWire(11, Uint8Array.of(key[0] ?? 0, (key[1] ?? 0) & 0xe0));
-    expect(isBelow(path, addressOf(1))).toBe(true);
-    expect(isBelow(`${path.slice(0, -1)}${path.endsWith('1') ? '0' : '1'}`, addressOf(1))).toBe(false);
+  it('leads to the accounts of a part whose keys begin with it', () => {
+    const state = accounts(60);
+    const all = entriesOf([...state.keys()].sort(byKey), state);
+    const place = fc.nat({ max: 60 });
+    const depth = fc.oneof(fc.nat({ max: 6 }), fc.constant(256));
+    fc.assert(
+      fc.property(place, place, place, depth, (from, to, of, depth) => {
+        const part = all.slice(Math.min(from, to), Math.max(from, to));
+        const path = bitsOf(addressOf(of)).slice(0, depth);
+        const below = part.filter(({ address }) => bitsOf(address).startsWith(path));
+        expect(toHex(accountsBelow(path, encodeAccounts(part)))).toBe(toHex(encodeAccounts(below)));
+      }),
+    );
   });
 });
 
@@ -226,6 +234,12 @@ it('needs nothing to be asked for of an empty state', () => {
   expect(new StateAssembly(ZERO_HASH).done).toBe(true);
 });
 
-function keyOf(address: Address): string {
-  return toHex(sha256(Buffer.from(address, 'hex')));
+/** Of an account's key, as a path. */
+function bitsOf(address: Address): string {
+  const key = sha256(Buffer.from(address, 'hex'));
+  return Array.from(key, (byte) => byte.toString(2).padStart(8, '0')).join('');
+}
+
+function byKey(a: Address, b: Address): number {
+  return bitsOf(a) < bitsOf(b) ? -1 : 1;
 }
