@@ -108,7 +108,7 @@ export const QUOTAS: { readonly [T in Exclude<MessageType, 'HEY' | 'ACK' | 'GLK'
     per: 'message',
     perSecond: 1_000,
     burst: 4_000,
-    why: 'a part of a snapshot each; how many are answered is bounded by their bytes',
+    why: 'a part of a snapshot each; how many are answered is bounded by what making them costs',
   },
   ASP: { per: 'byte', perSecond: 64 * MIB, burst: 256 * MIB, why: 'asked for by us, a few at a time' },
   PNG: { per: 'message', perSecond: 2, burst: 20, why: 'once in a while' },

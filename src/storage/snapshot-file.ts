@@ -32,6 +32,10 @@ const PART_BYTES = 41;
 const TAIL_BYTES = 8;
 /** More than the index of a billion accounts: a damaged length makes nothing large. */
 const MAX_INDEX_BYTES = 128 * 1024 * 1024;
+/** What takes as long as so many bytes of a part, read and handed on: to find some accounts in one … */
+const SEARCH_COST_BYTES = 400_000;
+/** … and to tell one byte of subtrees. */
+const SUBTREES_COST = 8;
 
 /** What a snapshot is of. */
 export interface SnapshotHead {
@@ -51,6 +55,8 @@ export interface SnapshotPart extends PlacedHash {
 export interface PartAnswer {
   readonly subtrees: Uint8Array | null;
   readonly accounts: Uint8Array | null;
+  /** What making it cost, as the bytes of a part that are read and handed on in the same time. */
+  readonly costBytes: number;
 }
 
 /** A place with its subtrees, or a part with its place in the file. */
@@ -130,13 +136,13 @@ export class Snapshot {
     const place = this.#descend(path);
     if (place.children !== undefined) {
       const subtrees = encodeSubtrees(path, subtreesOf(place, path.length + MAX_SUBTREE_LEVELS));
-      return { subtrees, accounts: null };
+      return { subtrees, accounts: null, costBytes: subtrees.length * SUBTREES_COST };
     }
     const part = await withFile(this.#files, this.head.number, (file) => readPart(file, place));
     if (part === undefined) return undefined;
-    if (place.path === path) return { subtrees: null, accounts: part };
+    if (place.path === path) return { subtrees: null, accounts: part, costBytes: part.length };
     const accounts = accountsBelow(path, part);
-    return { subtrees: null, accounts };
+    return { subtrees: null, accounts, costBytes: part.length + SEARCH_COST_BYTES };
   }
 
   /** The place at the path, or the part that it is in. */

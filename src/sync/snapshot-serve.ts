@@ -1,6 +1,8 @@
 /**
- * Answers requests for snapshots (RSN with ASN, RSP with ASP), one at a time and by turns, each peer within an allowance
- * of bytes as blocks are served (serve.ts). Parts are read from a disk, which nobody waits for.
+ * Answers requests for snapshots (RSN with ASN, RSP with ASP), one at a time and by turns. What one peer may cost, and
+ * what all of them may, is bounded as where blocks are served (serve.ts); but it is the making of an answer that counts,
+ * not its bytes: a few accounts may have to be looked for in a whole part. Parts are read from a disk, which nobody waits
+ * for.
  */
 
 import type { Clock, Timer } from '../ports/clock.js';
@@ -8,20 +10,31 @@ import type { Address } from '../protocol/bytes.js';
 import { asError } from '../protocol/errors.js';
 import type { Message, MessageOf } from '../protocol/messages.js';
 import { type KeyPath, pathFromWire } from '../protocol/state-part.js';
-import { Allowance, BURST_BYTES, REFILL_BYTES_PER_MS } from './serve.js';
+import {
+  Allowance,
+  BURST_BYTES,
+  REFILL_BYTES_PER_MS,
+  SHARED_BURST_BYTES,
+  SHARED_REFILL_BYTES_PER_MS,
+} from './serve.js';
 
 /** Requests of one peer that wait; those beyond are not answered (ccoin sends at most half as many). */
 export const MAX_WAITING = 8;
-/** What any answer counts: looking it up costs something too. */
-const LEAST_BYTES = 4_096;
-/** When no peer has an allowance left. */
+/** What any answer counts: to open a file and to send a frame takes as long as to read so much. */
+export const LEAST_COST_BYTES = 100_000;
+/** When no allowance is left. */
 const RETRY_MS = 20;
+
+/** What there is at a place of a state, and what finding it cost, as bytes that are read and sent in the same time. */
+export interface ServedPart extends Pick<MessageOf<'ASP'>, 'subtrees' | 'accounts'> {
+  readonly costBytes: number;
+}
 
 /** A snapshot that can be given. */
 export interface ServedSnapshot {
   readonly head: { readonly sealedHeader: Uint8Array; readonly certificate: Uint8Array };
   /** Undefined if it is not there any more. */
-  answer(path: KeyPath): Promise<Pick<MessageOf<'ASP'>, 'subtrees' | 'accounts'> | undefined>;
+  answer(path: KeyPath): Promise<ServedPart | undefined>;
 }
 
 export interface SnapshotServerDependencies {
@@ -36,6 +49,11 @@ type Request =
   | { readonly message: MessageOf<'RSN'> }
   | { readonly message: MessageOf<'RSP'>; readonly path: KeyPath };
 
+interface Answer {
+  readonly message: MessageOf<'ASN' | 'ASP'>;
+  readonly costBytes: number;
+}
+
 interface Customer {
   readonly allowance: Allowance;
   readonly waiting: Request[];
@@ -45,12 +63,15 @@ export class SnapshotServer {
   readonly #dependencies: SnapshotServerDependencies;
   /** Whose turn it is comes first. */
   readonly #customers = new Map<Address, Customer>();
+  readonly #shared: Allowance;
   #busy = false;
   #retry: Timer | null = null;
   #stopped = false;
 
   constructor(dependencies: SnapshotServerDependencies) {
     this.#dependencies = dependencies;
+    const nowMs = dependencies.clock.monotonic();
+    this.#shared = new Allowance(SHARED_BURST_BYTES, SHARED_REFILL_BYTES_PER_MS, nowMs);
   }
 
   /** @throws ProtocolError MALFORMED for a path that is none */
@@ -84,9 +105,10 @@ export class SnapshotServer {
     const [peer, customer, request] = next;
     this.#busy = true;
     this.#answer(request).then(
-      (message) => {
+      ({ message, costBytes }) => {
         this.#busy = false;
-        customer.allowance.take(Math.max(sizeOf(message), LEAST_BYTES));
+        customer.allowance.take(costBytes);
+        this.#shared.take(costBytes);
         if (this.#stopped) return;
         if (this.#customers.get(peer) === customer) this.#dependencies.send(peer, message);
         this.#serve();
@@ -97,6 +119,7 @@ export class SnapshotServer {
 
   #next(): [Address, Customer, Request] | undefined {
     const nowMs = this.#dependencies.clock.monotonic();
+    if (this.#shared.isUsedUp(nowMs)) return undefined;
     for (const [peer, customer] of this.#customers) {
       if (customer.waiting.length === 0 || customer.allowance.isUsedUp(nowMs)) continue;
       const request = customer.waiting.shift() as Request;
@@ -115,19 +138,16 @@ export class SnapshotServer {
     });
   }
 
-  async #answer(request: Request): Promise<MessageOf<'ASN' | 'ASP'>> {
+  async #answer(request: Request): Promise<Answer> {
     const { request_id, block_number } = request.message;
     const snapshot = this.#dependencies.snapshot(block_number);
     if (!('path' in request)) {
-      const header = snapshot?.head.sealedHeader ?? null;
-      return { type: 'ASN', request_id, header, certificate: snapshot?.head.certificate ?? null };
+      const { sealedHeader: header = null, certificate = null } = snapshot?.head ?? {};
+      return { message: { type: 'ASN', request_id, header, certificate }, costBytes: LEAST_COST_BYTES };
     }
     const part = await snapshot?.answer(request.path);
-    return { type: 'ASP', request_id, subtrees: part?.subtrees ?? null, accounts: part?.accounts ?? null };
+    const { subtrees = null, accounts = null, costBytes = 0 } = part ?? {};
+    const message = { type: 'ASP', request_id, subtrees, accounts } as const;
+    return { message, costBytes: Math.max(costBytes, LEAST_COST_BYTES) };
   }
-}
-
-function sizeOf(message: MessageOf<'ASN' | 'ASP'>): number {
-  if (message.type === 'ASN') return (message.header?.length ?? 0) + (message.certificate?.length ?? 0);
-  return (message.subtrees?.length ?? 0) + (message.accounts?.length ?? 0);
 }

@@ -83,6 +83,20 @@ describe('a snapshot in a file', () => {
     expect((counts[0] ?? 0) + (counts[1] ?? 0)).toBe(ACCOUNTS);
   });
 
+  it('says what an answer cost: what was read for it, and more where it had to be looked for', async () => {
+    const files = new MemoryFiles();
+    await writeSnapshot(files, head, partsOf(1_000));
+    const snapshot = (await Snapshot.open(files, NUMBER)) as Snapshot;
+    const part = await snapshot.answer('');
+    expect(part?.costBytes).toBe(part?.accounts?.length);
+    const nothing = await snapshot.answer('0'.repeat(256));
+    expect(decodeAccounts(nothing?.accounts ?? new Uint8Array())).toEqual([]);
+    expect(nothing?.costBytes).toBeGreaterThan(part?.costBytes ?? Number.POSITIVE_INFINITY);
+    await writeSnapshot(files, head, partsOf(1));
+    const split = await (await Snapshot.open(files, NUMBER))?.answer('');
+    expect(split?.costBytes).toBeGreaterThan(split?.subtrees?.length ?? Number.POSITIVE_INFINITY);
+  });
+
   it('is none if the making of it breaks off, and is gone once it is removed', async () => {
     const files = new MemoryFiles();
     const broken = async function* () {

@@ -2,8 +2,18 @@
 import { describe, expect, it } from 'vitest';
 import { ProtocolError } from '../../../src/protocol/errors.js';
 import type { Message, MessageOf } from '../../../src/protocol/messages.js';
-import { BURST_BYTES, REFILL_BYTES_PER_MS } from '../../../src/sync/serve.js';
-import { MAX_WAITING, type ServedSnapshot, SnapshotServer } from '../../../src/sync/snapshot-serve.js';
+import {
+  BURST_BYTES,
+  REFILL_BYTES_PER_MS,
+  SHARED_BURST_BYTES,
+  SHARED_REFILL_BYTES_PER_MS,
+} from '../../../src/sync/serve.js';
+import {
+  LEAST_COST_BYTES,
+  MAX_WAITING,
+  type ServedSnapshot,
+  SnapshotServer,
+} from '../../../src/sync/snapshot-serve.js';
 import { ManualClock } from '../../support/manual-clock.js';
 
 const HEADER = Uint8Array.of(1);
@@ -35,7 +45,21 @@ class World {
   }
 }
 
-const small: ServedSnapshot['answer'] = async (path) => ({ subtrees: null, accounts: Buffer.from(path) });
+const costing =
+  (costBytes: number): ServedSnapshot['answer'] =>
+  async (path) => ({ subtrees: null, accounts: Buffer.from(path), costBytes });
+
+const small = costing(0);
+
+/** Asks all the time, as often as anybody may, and counts how many answers come. */
+async function answersWithin(world: World, peers: readonly string[], timeMs: number): Promise<number> {
+  const before = world.sent.length;
+  for (let id = 0; id < timeMs; id++) {
+    for (const peer of peers) world.ask(peer, id);
+    await world.clock.advance(1);
+  }
+  return world.sent.length - before;
+}
 
 describe('a server of snapshots', () => {
   it('answers with what it has, or that it has not', async () => {
@@ -69,8 +93,7 @@ describe('a server of snapshots', () => {
   });
 
   it('makes a peer wait that has had its allowance, and nobody else', async () => {
-    const bytes = new Uint8Array(BURST_BYTES);
-    const world = new World(async () => ({ subtrees: null, accounts: bytes }));
+    const world = new World(costing(BURST_BYTES));
     for (const id of [1, 2, 3]) world.ask('a', id);
     world.ask('b', 1);
     await world.clock.advance(1);
@@ -80,6 +103,31 @@ describe('a server of snapshots', () => {
     await world.clock.advance((2 * BURST_BYTES) / REFILL_BYTES_PER_MS);
     expect(world.ids.filter((id) => id.startsWith('a'))).toHaveLength(3);
     expect(world.clock.pending).toBe(0);
+  });
+
+  it('counts what an answer costs, however few its bytes are', async () => {
+    for (const costBytes of [0, 600_000]) {
+      const world = new World(costing(costBytes));
+      const had = BURST_BYTES + 1_000 * REFILL_BYTES_PER_MS;
+      const answers = await answersWithin(world, ['a'], 1_000);
+      const most = Math.min(1_000, had / Math.max(costBytes, LEAST_COST_BYTES));
+      expect(answers).toBeLessThanOrEqual(most + 1);
+      // An honest peer has all of it.
+      expect(answers).toBeGreaterThan(0.8 * most);
+    }
+  });
+
+  it('does not let many peers together cost more than a few, and gives each of them its share', async () => {
+    const peers = Array.from({ length: 20 }, (_, i) => String.fromCharCode(97 + i));
+    const costBytes = 600_000;
+    const world = new World(costing(costBytes));
+    const most = (SHARED_BURST_BYTES + 1_000 * SHARED_REFILL_BYTES_PER_MS) / costBytes;
+    const answers = await answersWithin(world, peers, 1_000);
+    expect(answers).toBeLessThanOrEqual(most + 1);
+    for (const peer of peers) {
+      const share = world.ids.filter((id) => id.startsWith(peer)).length;
+      expect(Math.abs(share - answers / peers.length)).toBeLessThan(2);
+    }
   });
 
   it('says nothing to one that is gone, and fails loudly if it cannot read', async () => {
