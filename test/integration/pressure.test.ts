@@ -14,8 +14,12 @@ import { dial as dialAsStranger, shakeHands } from '../../bench/pressure/strange
 import { messagesAbout } from '../../bench/pressure/useless-messages.js';
 import { type HttpServer, startHttp } from '../../src/api/server.js';
 import { LIMITS } from '../../src/network/limits.js';
+import { sha256Hex } from '../../src/protocol/hash.js';
 import type { Message } from '../../src/protocol/messages.js';
-import { type TestGenesis, testGenesis } from '../support/genesis.js';
+import { pathToWire } from '../../src/protocol/state-part.js';
+import { MemoryFiles } from '../../src/storage/memory-files.js';
+import { MAX_WAITING } from '../../src/sync/snapshot-serve.js';
+import { ALLOC_EACH, TEST_KEYS, type TestGenesis, testGenesis } from '../support/genesis.js';
 import {
   connect,
   expectSameChain,
@@ -24,7 +28,7 @@ import {
   stopAllAfterEach,
   transfer,
 } from '../support/running-nodes.js';
-import { type TestNode, untilHeight } from '../support/test-node.js';
+import { type LogLine, type TestNode, untilHeight } from '../support/test-node.js';
 
 stopAllAfterEach();
 
@@ -35,6 +39,10 @@ const HTTP_SOCKETS = 500 * SHARE;
 const IDLE_CONNECTIONS = 200 * SHARE;
 const P2P_CONNECTIONS = 200;
 const USELESS_FRAMES = 10_000 * SHARE;
+const SNAPSHOT_ANSWERS = 2_000 * SHARE;
+const SNAPSHOT_EVERY = 4;
+/** Nearly as many as one part holds. */
+const ACCOUNTS = 1_000;
 /** Blocks that must become final under each pressure, at least. */
 const BLOCKS = 5;
 
@@ -62,11 +70,24 @@ class Authorities {
   }
 
   static async start(): Promise<Authorities> {
-    const authorities = new Authorities(testGenesis(4, { ...PATIENT, transaction: { max_data: 65_536 } }));
+    const addresses = [
+      ...TEST_KEYS.map(({ address }) => address),
+      ...Array.from({ length: ACCOUNTS }, (_, i) => sha256Hex(`account ${i}`).slice(0, 40)),
+    ];
+    const alloc = Object.fromEntries(addresses.map((address) => [address, { balance: ALLOC_EACH }]));
+    const authorities = new Authorities(
+      testGenesis(4, { ...PATIENT, alloc, transaction: { max_data: 65_536 } }),
+    );
     const { nodes, genesis } = authorities;
     for (let index = 0; index < 4; index++)
       nodes.push(
-        await start({ key: keyOf(index), genesis: genesis.wire, peers: nodes.map(({ port }) => port) }),
+        await start({
+          key: keyOf(index),
+          genesis: genesis.wire,
+          peers: nodes.map(({ port }) => port),
+          files: new MemoryFiles(),
+          snapshotEvery: SNAPSHOT_EVERY,
+        }),
       );
     await authorities.decide();
     authorities.victim.node.onFinal(({ certificate }) => authorities.#rounds.push(certificate.round));
@@ -206,5 +227,35 @@ describe('over the peer-to-peer port', () => {
     await authorities.decideUnder(dropped);
     asking();
     expect(victim.node.peers.has(keyOf(5).address)).toBe(false);
+  });
+
+  it('a peer that asks without end for what is deep within a part of a snapshot leaves consensus alone', async () => {
+    const authorities = await Authorities.start();
+    const { victim, genesis } = authorities;
+    for (let height = 2; height < SNAPSHOT_EVERY; height++) await authorities.decide();
+    const made = ({ event }: LogLine) => event === 'snapshot';
+    await victim.logs.until(made);
+    const deep = pathToWire('0'.repeat(256));
+    let asked = 0;
+    let answered = 0;
+    const ask = (): Message => ({
+      type: 'RSP',
+      request_id: asked++,
+      block_number: Number(victim.logs.all.findLast(made)?.number),
+      ...deep,
+    });
+    const peer = await connect({
+      key: keyOf(5),
+      genesis,
+      peers: [victim.port],
+      answer: (message) => {
+        if (message.type !== 'ASP') return undefined;
+        if (message.accounts !== null) answered++;
+        return ask();
+      },
+    });
+    for (let i = 0; i < MAX_WAITING; i++) peer.say(ask());
+    await authorities.decideUnder(peer.received.until(() => answered >= SNAPSHOT_ANSWERS));
+    expect(victim.node.peers.has(keyOf(5).address)).toBe(true);
   });
 });
