@@ -19,6 +19,8 @@ export class BlockTexts {
   readonly #maxBytes: number;
   /** By number, least recently used first. */
   readonly #kept = new Map<number, BlockText>();
+  /** Of those kept. */
+  readonly #numbers = new Map<Hash, number>();
   #bytes = 0;
 
   constructor(face: NodeFace, maxBytes: number) {
@@ -28,9 +30,10 @@ export class BlockTexts {
 
   /** The block with the accounts it touched; undefined if there is none. */
   async get(reference: number | Hash | 'latest'): Promise<BlockText | undefined> {
-    const kept = typeof reference === 'number' ? this.#kept.get(reference) : undefined;
-    if (kept !== undefined) {
-      this.#keep(reference as number, kept);
+    const number = typeof reference === 'number' ? reference : this.#numbers.get(reference);
+    const kept = number === undefined ? undefined : this.#kept.get(number);
+    if (number !== undefined && kept !== undefined) {
+      this.#keep(number, kept);
       return kept;
     }
     const final = await this.#face.block(reference);
@@ -68,6 +71,7 @@ export class BlockTexts {
     this.#drop(number);
     if (block.json.length > this.#maxBytes) return;
     this.#kept.set(number, block);
+    this.#numbers.set(block.id, number);
     this.#bytes += block.json.length;
     for (const oldest of this.#kept.keys()) {
       if (this.#bytes <= this.#maxBytes) break;
@@ -76,7 +80,10 @@ export class BlockTexts {
   }
 
   #drop(number: number): void {
-    this.#bytes -= this.#kept.get(number)?.json.length ?? 0;
+    const block = this.#kept.get(number);
+    if (block === undefined) return;
+    this.#bytes -= block.json.length;
+    this.#numbers.delete(block.id);
     this.#kept.delete(number);
   }
 }

@@ -244,10 +244,12 @@ describe('blocks', () => {
     await get('/blk/2');
     const read = face.blocksRead;
     expect((await get('/blk/2')).json().number).toBe(2);
+    expect((await get(`/blk/${finalBlock(2).block.id}`)).json().number).toBe(2);
     expect(face.blocksRead).toBe(read);
     const small = testApi({ limits: { blockCacheBytes: 5_000 } });
     for (const number of [2, 3, 4, 2, 3, 4]) {
       expect((await small.get(`/blk/${number}`)).json().number).toBe(number);
+      expect((await small.get(`/blk/${finalBlock(number).block.id}`)).json().number).toBe(number);
     }
   });
 
