@@ -8,6 +8,7 @@ import type { Address } from '../protocol/bytes.js';
 import { sourceOf } from '../protocol/source.js';
 import { BlockTexts } from './block-texts.js';
 import { parseBody } from './body.js';
+import { notKept } from './caching.js';
 import { ApiError, PROBLEM_JSON, problemOfError, rawProblem } from './errors.js';
 import { FinalEvents } from './final-events.js';
 import { type After, FinalWaiters } from './final-waiters.js';
@@ -121,7 +122,8 @@ function answerErrors(app: FastifyInstance, onFailure: OnFailure): void {
 function answerProblem(reply: FastifyReply, error: unknown): { status: number } {
   const problem = problemOfError(error);
   if (problem.code === 'UNAUTHORIZED') reply.header('www-authenticate', 'Bearer realm="ccoin"');
-  reply.code(problem.status).type(PROBLEM_JSON).header('cache-control', 'no-store');
+  notKept(reply);
+  reply.code(problem.status).type(PROBLEM_JSON);
   reply.send(problem);
   return problem;
 }
@@ -160,7 +162,8 @@ function boundUnread(app: FastifyInstance, { unreadBytes, smallBytes }: ApiLimit
  */
 function addGuards(app: FastifyInstance, localHostsOnly: boolean): void {
   app.addHook('onRequest', (request, reply, done) => {
-    reply.header('x-content-type-options', 'nosniff').header('cache-control', 'no-store');
+    reply.header('x-content-type-options', 'nosniff');
+    notKept(reply);
     if (localHostsOnly && !isLocalHostHeader(request.headers.host))
       throw new ApiError('FORBIDDEN_HOST', 'this node answers only as localhost or by its IP address');
     if (request.is404)

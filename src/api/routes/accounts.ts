@@ -1,5 +1,6 @@
 /** Accounts: one, now or as of a block, and all of them in pages. */
 import type { Address } from '../../protocol/bytes.js';
+import { ASKING_AGAIN, isHeld } from '../caching.js';
 import { ApiError } from '../errors.js';
 import type { PageQuery, Route, RouteContext } from '../route.js';
 import { answers, params, queries } from '../schemas.js';
@@ -12,7 +13,7 @@ export function accountRoutes({ face, limits }: RouteContext): Route[] {
       method: 'GET',
       url: '/account/:address',
       schema: { params: params.address, querystring: query.account, response: { 200: answers.account } },
-      handler: async (request) => {
+      handler: async (request, reply) => {
         const { address } = request.params as { address: Address };
         const { block } = request.query as { block?: string };
         const number = block === undefined ? undefined : Number(block);
@@ -23,6 +24,9 @@ export function accountRoutes({ face, limits }: RouteContext): Route[] {
           const when = number === undefined ? '' : ` at block ${number}`;
           throw new ApiError('NOT_FOUND', `there is no account ${address}${when}`);
         }
+        const { nonce, balance, stake } = account.account;
+        if (number !== undefined && isHeld(request, reply, `${nonce}-${balance}-${stake}`, ASKING_AGAIN))
+          return reply.send();
         return accountView(account);
       },
     },

@@ -1,14 +1,22 @@
 /** Final blocks: one, a page of them, one with every account as of it, and how many there are. */
 import { Readable } from 'node:stream';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply } from 'fastify';
+import type { FinalBlock } from '../../node/face.js';
 import { type Hash, isHash } from '../../protocol/bytes.js';
 import { ProtocolError } from '../../protocol/errors.js';
+import type { BlockText } from '../block-texts.js';
+import { ASKING_AGAIN, FOR_EVER, isHeld, isHeldById } from '../caching.js';
 import { ApiError } from '../errors.js';
 import type { Route, RouteContext } from '../route.js';
 import { answers, params, queries } from '../schemas.js';
 import { blockWireView } from '../views.js';
 
 type Reference = number | Hash | 'latest';
+
+interface BlockPage {
+  readonly items: readonly BlockText[];
+  readonly next: number | null;
+}
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 const COMMA = Buffer.from(',');
@@ -36,7 +44,12 @@ export function blockRoutes(context: RouteContext): Route[] {
       schema: { querystring: query.blocks, response: { 200: answers.blocks } },
       handler: async (request, reply) => {
         const { from, limit } = request.query as { from: string; limit: string };
-        return reply.type(JSON_TYPE).send(await page(context, Number(from), Number(limit)));
+        const { items, next } = await page(context, Number(from), Number(limit));
+        const last = items.at(-1);
+        // A block names all before it, so the last one names the page; but a page that ends at the head will grow.
+        if (next !== null && last !== undefined && isHeld(request, reply, last.id, ASKING_AGAIN))
+          return reply.send();
+        return reply.type(JSON_TYPE).send(pageJson(items, next));
       },
     },
   ];
@@ -45,12 +58,7 @@ export function blockRoutes(context: RouteContext): Route[] {
 function blockHandler({ face, limits, blockTexts, onFailure }: RouteContext): Route['handler'] {
   let stateStreams = 0;
 
-  async function asWire(reference: Reference) {
-    return blockWireView((await face.block(reference)) ?? notFound(reference));
-  }
-
-  async function withAllAccounts(reference: Reference, reply: FastifyReply) {
-    const final = (await face.block(reference)) ?? notFound(reference);
+  function withAllAccounts(final: FinalBlock, reference: Reference, reply: FastifyReply) {
     if (stateStreams >= limits.stateStreams)
       throw new ApiError(
         'TOO_BUSY',
@@ -67,33 +75,24 @@ function blockHandler({ face, limits, blockTexts, onFailure }: RouteContext): Ro
   return async (request, reply) => {
     const reference = referenceOf((request.params as { block: string }).block);
     const { state, form } = request.query as { state?: string; form?: string };
-    if (form === 'wire') {
-      if (state !== undefined) throw new ApiError('BAD_REQUEST', 'query: form=wire shows no state');
-      return asWire(reference);
+    if (form === 'wire' && state !== undefined)
+      throw new ApiError('BAD_REQUEST', 'query: form=wire shows no state');
+    const byId = isHash(reference);
+    if (byId && isHeldById(request, reply, reference)) return reply.send();
+    const kept = byId ? FOR_EVER : ASKING_AGAIN;
+    if (form !== 'wire' && state !== 'all') {
+      const { id, json } = (await blockTexts.get(reference)) ?? notFound(reference);
+      return isHeld(request, reply, id, kept) ? reply.send() : reply.type(JSON_TYPE).send(json);
     }
-    if (state === 'all') return withAllAccounts(reference, reply);
-    const block = (await blockTexts.get(reference)) ?? notFound(reference);
-    if (isFresh(request, reply, block.id, isHash(reference))) return reply.code(304).send();
-    return reply.type(JSON_TYPE).send(block.json);
+    const final = (await face.block(reference)) ?? notFound(reference);
+    if (isHeld(request, reply, final.block.id, kept)) return reply.send();
+    return form === 'wire' ? blockWireView(final) : withAllAccounts(final, reference, reply);
   };
 }
 
-/**
- * Says how long the block may be kept: by id for ever, by number only after asking again, as another chain may be
- * served at the same place one day. True if the caller has it already.
- */
-function isFresh(request: FastifyRequest, reply: FastifyReply, id: Hash, byId: boolean): boolean {
-  // Weak, as nodes may hold different certificates of one block.
-  const etag = `W/"${id}"`;
-  reply.header('etag', etag);
-  reply.header('cache-control', byId ? 'public, max-age=31536000, immutable' : 'no-cache');
-  const wanted = request.headers['if-none-match'];
-  return wanted?.split(',').some((tag) => tag.trim() === etag) ?? false;
-}
-
 /** Blocks upwards from a number; shorter than asked for if they are large, with `next` to go on from. */
-async function page({ limits, blockTexts }: RouteContext, from: number, limit: number): Promise<Buffer> {
-  const items: Buffer[] = [];
+async function page({ limits, blockTexts }: RouteContext, from: number, limit: number): Promise<BlockPage> {
+  const items: BlockText[] = [];
   let bytes = 0;
   let next = from;
   // Genesis is kept, and what follows it may not be: then the page that begins there says so.
@@ -107,17 +106,17 @@ async function page({ limits, blockTexts }: RouteContext, from: number, limit: n
   };
   for (; items.length < limit && bytes < limits.pageBytes; next++) {
     const block = await at(next);
-    if (block === undefined) return pageOf(items, null);
+    if (block === undefined) return { items, next: null };
     if (block === PRUNED) break;
-    items.push(block.json);
+    items.push(block);
     bytes += block.json.length;
   }
   const more = (await at(next)) !== undefined;
-  return pageOf(items, more ? next : null);
+  return { items, next: more ? next : null };
 }
 
-function pageOf(items: readonly Buffer[], next: number | null): Buffer {
-  const parts = items.flatMap((item, i) => (i === 0 ? [item] : [COMMA, item]));
+function pageJson(items: readonly BlockText[], next: number | null): Buffer {
+  const parts = items.flatMap(({ json }, i) => (i === 0 ? [json] : [COMMA, json]));
   return Buffer.concat([Buffer.from('{"items":['), ...parts, Buffer.from(`],"next":${next}}`)]);
 }
 

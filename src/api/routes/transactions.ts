@@ -1,12 +1,10 @@
 /** Transactions looked up: one, waited for, where it stands, and lists of them. */
 import type { Address, Hash } from '../../protocol/bytes.js';
+import { FOR_EVER, isHeld, isHeldById } from '../caching.js';
 import { ApiError } from '../errors.js';
 import { type PageQuery, type Route, type RouteContext, waitMsOf } from '../route.js';
 import { answers, bodies, params, queries } from '../schemas.js';
 import { transactionView } from '../views.js';
-
-/** The id of a transaction names its network, and what is final never changes. */
-const FOR_EVER = 'public, max-age=31536000, immutable';
 
 interface TransactionsQuery extends PageQuery {
   readonly since?: string;
@@ -25,10 +23,12 @@ export function transactionRoutes(context: RouteContext): Route[] {
       schema: { params: params.id, querystring: query.transaction, response: { 200: answers.transaction } },
       handler: async (request, reply) => {
         const { id } = request.params as { id: Hash };
+        if (isHeldById(request, reply, id)) return reply.send();
         const waitMs = waitMsOf(request);
         const known =
           waitMs === 0 ? await face.transaction(id) : await waiters.transaction(id, waitMs, reply.raw);
-        if (known?.status.state === 'final') reply.header('cache-control', FOR_EVER);
+        // The id of a transaction names its network, and what is final never changes.
+        if (known?.status.state === 'final' && isHeld(request, reply, id, FOR_EVER)) return reply.send();
         return transactionView(known ?? notFound(context, id));
       },
     },

@@ -253,18 +253,6 @@ describe('blocks', () => {
     }
   });
 
-  it('may be kept for ever by id, and revalidated by number', async () => {
-    const { get } = testApi();
-    const byId = await get(`/blk/${block4.id}`);
-    expect(byId.headers['cache-control']).toContain('immutable');
-    const byNumber = await get('/blk/4');
-    expect(byNumber.headers['cache-control']).toBe('no-cache');
-    const etag = String(byNumber.headers.etag);
-    const again = await get('/blk/4', { 'if-none-match': etag });
-    expect([again.statusCode, again.body]).toEqual([304, '']);
-    expect((await get('/blk/3', { 'if-none-match': etag })).statusCode).toBe(200);
-  });
-
   it('come in pages that say where to go on, also when they are cut by size', async () => {
     for (const limits of [{}, { pageBytes: 1 }]) {
       const { get } = testApi({ limits });
@@ -299,21 +287,6 @@ describe('transactions and accounts', () => {
     refusalOf(await post(`/txn/${'1'.repeat(64)}`, { block_number: 3 }), 404, 'NOT_FOUND');
     refusalOf(await post(`/txn/${firstOf4}`, { block_number: '4' }), 400, 'BAD_REQUEST');
     refusalOf(await post(`/txn/${firstOf4}`, {}), 400, 'BAD_REQUEST');
-  });
-
-  it('may be kept for ever once final, and not before', async () => {
-    const { get, face } = testApi();
-    const { transaction } = (await face.transaction(firstOf4)) ?? {};
-    if (transaction === undefined) throw new Error('missing');
-    const id = 'c'.repeat(64);
-    face.pending.set(id, {
-      transaction: { ...transaction, id },
-      status: { state: 'pending', queue: 'ready' },
-    });
-    expect((await get(`/txn/${firstOf4}`)).headers['cache-control']).toBe(
-      'public, max-age=31536000, immutable',
-    );
-    expect((await get(`/txn/${id}`)).headers['cache-control']).toBe('no-store');
   });
 
   it('show why one was dropped', async () => {
