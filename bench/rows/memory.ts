@@ -83,7 +83,7 @@ export const memoryRow: Row = {
         name: 'memory load',
         what:
           `the most that was resident under the load of the row single (${windowText(windowsMs, plan.measuredMs)}), of which ` +
-          ` ${Math.round(median(own))} MB its own, the rest files that it has mapped`,
+          `${Math.round(median(own))} MB its own, the rest files that it has mapped`,
         unit: 'MB',
         runs: loaded,
         limit,

@@ -54,6 +54,7 @@ export const snapshotRow: Row = {
         await cluster.stopLast();
         await lengthenChain(directory, source, world, wires);
         await cluster.start(source, 'basic', { snapshot: chain.height });
+        await cluster.ready();
         for (const sync of joins) {
           const ms = await joinMs(cluster, fresh, sync, last);
           took[sync].push(ms);
