@@ -100,10 +100,10 @@ export class BlockChanges {
     const from = place === 0 ? 0 : this.#ends.readUInt32BE((place - 1) * END_BYTES);
     const to = this.#ends.readUInt32BE(place * END_BYTES);
     const fields = Fields.decode(this.#entries.subarray(from, to), 10, 'change');
-    const account = readAccount(fields);
+    const { nonce, balance, stake } = readAccount(fields);
     const before = readRecord(fields);
     const indices = fields.array('indices').map((index) => Fields.of([index], 1, 'change').integer('index'));
-    return { ...account, before: before.touches === 0 ? undefined : before, indices };
+    return { nonce, balance, stake, before: before.touches === 0 ? undefined : before, indices };
   }
 }
 
@@ -140,9 +140,13 @@ function numbersOf({ nonce, balance, stake, touchedIn, transactedIn, touches }: 
   return [nonce, balance, stake, touchedIn, transactedIn, touches];
 }
 
+/** Not by spreading the account: with properties added behind it, that takes V8 100 times as long. */
 function readRecord(fields: Fields): AccountRecord {
+  const { nonce, balance, stake } = readAccount(fields);
   return {
-    ...readAccount(fields),
+    nonce,
+    balance,
+    stake,
     touchedIn: fields.integer('touched in'),
     transactedIn: fields.integer('transacted in'),
     touches: fields.integer('touches'),
