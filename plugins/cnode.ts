@@ -12,6 +12,7 @@ import { ProgressBar } from '../src/node/progress-bar.js';
 import { openAccount } from './lib/account.js';
 import { AGENT } from './lib/agent.js';
 import { type ConfigArguments, commandConfig, withConfigOption } from './lib/config.js';
+import { tuneEngine } from './lib/engine.js';
 import { explain } from './lib/errors.js';
 import { createLog } from './lib/logger.js';
 import { assertPort } from './lib/numbers.js';
@@ -98,6 +99,7 @@ function builder(yargs: Argv<object>): Argv<CnodeArguments> {
 }
 
 async function handler(args: ArgumentsCamelCase<CnodeArguments>): Promise<void> {
+  tuneEngine();
   const config = await commandConfig(args, {
     'p2p.port': args.port,
     'http.port': args.httpPort,
