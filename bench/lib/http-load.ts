@@ -4,6 +4,7 @@
  * address of its own (127.0.0.2 and so on, which Linux takes for this machine), as a node lets no single one have all.
  */
 import { connect, type Socket } from 'node:net';
+import { readHead } from './http-answer.js';
 
 export interface HttpLoadJob {
   readonly port: number;
@@ -17,9 +18,6 @@ export interface HttpLoadAnswer {
   readonly answers?: number;
   readonly error?: string;
 }
-
-const HEAD_END = Buffer.from('\r\n\r\n');
-const GREETING = 'HTTP/1.1 200 ';
 
 process.on('message', (job: HttpLoadJob) => {
   measure(job).then(
@@ -71,7 +69,11 @@ function askUntil(
     socket.on('error', reject);
     socket.on('close', () => reject(new Error('the server closed a connection')));
     socket.on('data', (chunk) => {
-      missing = missing > 0 ? missing - chunk.length : bytesOf(chunk, reject) - chunk.length;
+      try {
+        missing = (missing > 0 ? missing : bytesOf(chunk)) - chunk.length;
+      } catch (error) {
+        return reject(error);
+      }
       if (missing > 0) return;
       if (answered()) resolve();
       else ask();
@@ -80,14 +82,9 @@ function askUntil(
   });
 }
 
-/** The length of the whole answer that begins with `chunk`. */
-function bytesOf(chunk: Buffer, fail: (error: Error) => void): number {
-  const headBytes = chunk.indexOf(HEAD_END) + HEAD_END.length;
-  const head = chunk.toString('latin1', 0, headBytes);
-  const length = /content-length: (\d+)/i.exec(head)?.[1];
-  if (!head.startsWith(GREETING) || length === undefined) {
-    fail(new Error(`an answer that is none: ${head.slice(0, 200)}`));
-    return 0;
-  }
-  return headBytes + Number(length);
+/** The length of the whole answer that begins with `chunk`. @throws Error unless it is a success */
+function bytesOf(chunk: Buffer): number {
+  const head = readHead(chunk);
+  if (head?.status !== 200) throw new Error(`not the answer: ${chunk.toString('latin1', 0, 200)}`);
+  return head.totalBytes;
 }

@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { HDNodeWallet, Mnemonic } from 'ethers';
 import { withDirectory } from '../../dist/bench/lib/cache.js';
 import { ask } from '../../dist/bench/lib/http.js';
+import { KeptConnection } from '../../dist/bench/lib/kept-connection.js';
 import { Load, shareOut } from '../../dist/bench/lib/load.js';
 import { processFigures } from '../../dist/bench/lib/process-figures.js';
 import { median, percentile } from '../../dist/bench/lib/statistics.js';
@@ -199,11 +200,13 @@ async function measureCcoin(name, validators) {
     await withDirectory((directory) =>
       withValidators(directory, quiet, async ({ nodes }, count) => {
         const times = [];
+        const connection = await KeptConnection.open(nodes[0].http);
         for (const wire of few) {
-          const { ms, blockNumber } = await submitUntilFinal(nodes[0].http, wire);
+          const { ms, blockNumber } = await submitUntilFinal(connection, wire);
           times.push(ms);
           await count.reaches(blockNumber);
         }
+        connection.close();
         alone.push(...times.slice(WARM_UP));
       }),
     );

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { signerOf } from '../../src/keys/signer.js';
 import { openLevelStore } from '../../src/storage/level-store.js';
 import { withDirectory } from '../lib/cache.js';
+import { KeptConnection } from '../lib/kept-connection.js';
 import { processorMsOf } from '../lib/one-node.js';
 import type { Row, Settings } from '../lib/row.js';
 import { median, percentile } from '../lib/statistics.js';
@@ -26,10 +27,10 @@ const MESSAGE_BYTES = 330;
 const FLOOR_SAMPLES = 200;
 /**
  * Each count a multiple of 16, after which every validator was handed a transfer at every distance from leading.
- * V8 still compiles a node's code in its first two thousand blocks: what it gives from then on is what it gives for days.
+ * V8 still compiles a node's code in its first thousands of blocks: what it gives from then on is what it gives for days.
  */
 const PLANS = {
-  full: { runs: 3, warmUp: 2_000, transfers: 512 },
+  full: { runs: 3, warmUp: 4_000, transfers: 512 },
   quick: { runs: 1, warmUp: 16, transfers: 48 },
 };
 
@@ -48,18 +49,24 @@ export const latencyRow: Row = {
       await withDirectory(async (directory) => {
         floors.push(await floorMs(directory, world));
         const { times, processorMs } = await measure(directory, world, wires, warmUp);
+        floors.push(await floorMs(directory, world));
         beginnings.push(percentile(times.slice(FIRST, FIRST + BEGINNING), 50));
         processor.push(processorMs / transfers);
         p50.push(percentile(times.slice(warmUp), 50));
         p99.push(percentile(times.slice(warmUp), 99));
       });
-      say(`  run ${run + 1}: p50 ${p50.at(-1)?.toFixed(1)} ms, floor ${floors.at(-1)?.toFixed(2)} ms`);
+      say(
+        `  run ${run + 1}: p50 ${p50.at(-1)?.toFixed(1)} ms, floor ${floors
+          .slice(-2)
+          .map((ms) => ms.toFixed(2))
+          .join(' and ')} ms`,
+      );
     }
     const what = `POST /txn?wait= until it answers final, ${transfers} one at a time after ${warmUp}, by turns at the validator that leads and 1, 2 and 3 turns from it, min_bound 1, difficulty 0`;
     return [
       {
         name: 'latency floor',
-        what: '3 signatures + 3 synced writes + 3 hops on loopback, medians of each',
+        what: '3 signatures + 3 synced writes + 3 hops on loopback, medians of each, before and after each run',
         unit: 'ms',
         runs: floors,
       },
@@ -107,13 +114,14 @@ function measure(
   return withValidators(directory, world, async ({ nodes }, count) => {
     const times: number[] = [];
     let warmMs = 0;
+    const connections = await Promise.all(nodes.map(({ http }) => KeptConnection.open(http)));
     for (const [index, wire] of wires.entries()) {
       if (index === warmUp) warmMs = await processorMsOf(nodes);
-      const { http } = nodes[nodeFor(index)] ?? { http: '' };
-      const { ms, blockNumber } = await submitUntilFinal(http, wire);
+      const { ms, blockNumber } = await submitUntilFinal(connections[nodeFor(index)] as KeptConnection, wire);
       times.push(ms);
       await count.reaches(blockNumber);
     }
+    for (const connection of connections) connection.close();
     return { times, processorMs: (await processorMsOf(nodes)) - warmMs };
   });
 }

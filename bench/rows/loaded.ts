@@ -5,6 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Account } from '../../src/keys/account.js';
 import { withDirectory } from '../lib/cache.js';
+import { KeptConnection } from '../lib/kept-connection.js';
 import { Load, shareOut } from '../lib/load.js';
 import type { Row, Settings } from '../lib/row.js';
 import { percentile } from '../lib/statistics.js';
@@ -50,10 +51,12 @@ export const loadedRow: Row = {
             const times = await Promise.all(
               nodes.map(async ({ http }, i) => {
                 const own: number[] = [];
+                const connection = await KeptConnection.open(http);
                 for (const wire of probes[i] ?? []) {
                   if (performance.now() >= untilMs) break;
-                  own.push((await submitUntilFinal(http, wire)).ms);
+                  own.push((await submitUntilFinal(connection, wire)).ms);
                 }
+                connection.close();
                 return own;
               }),
             );
