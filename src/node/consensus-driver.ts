@@ -16,6 +16,7 @@ import type {
 import type { Evidence } from '../consensus/height-log.js';
 import type { Timeouts } from '../consensus/leader.js';
 import { signerIndexOf } from '../consensus/message.js';
+import { keptBackMs, Reserve } from '../consensus/reserve.js';
 import type { Clock, Timer } from '../ports/clock.js';
 import type { Random } from '../ports/random.js';
 import type { Signer } from '../ports/signer.js';
@@ -62,11 +63,13 @@ export class ConsensusDriver {
   readonly #signer: Signer | null;
   readonly #genesisId: Uint8Array;
   readonly #dependencies: DriverDependencies;
-  readonly #queue: (Effect | (() => void))[] = [];
+  readonly #queue: (Effect | (() => unknown))[] = [];
   /** Who sent us each message, so that it is not relayed back. */
   readonly #holders = new WeakMap<ConsensusMessage, ReadonlySet<Address>>();
   readonly #nearRelay: MessageRelay;
   readonly #farRelay: FarRelay;
+  readonly #reserve = new Reserve();
+  readonly #keptBackMs: number;
   #authorities: AuthoritySet;
   #draining = false;
   #stopped = false;
@@ -96,6 +99,7 @@ export class ConsensusDriver {
     const address = options.signer?.address ?? null;
     this.#core = new Consensus(address, options.timeouts, options.height, options.authorities);
     this.#authorities = options.authorities;
+    this.#keptBackMs = keptBackMs(options.timeouts);
     this.#nearRelay = new MessageRelay(options.clock, options.random, options.timeouts.timeout_vote_ms, {
       peers: () => dependencies.peers(),
       isAuthority: (peer) => this.#authorities.has(peer),
@@ -132,6 +136,8 @@ export class ConsensusDriver {
     this.#authorities = authorities;
     this.#prepared = null;
     this.#firstProposalMs = null;
+    const self = this.#signer === null ? undefined : authorities.indexOf(this.#signer.address);
+    this.#reserve.enterHeight(height, authorities, self);
     this.input({ type: 'height', height, authorities, record });
   }
 
@@ -164,7 +170,7 @@ export class ConsensusDriver {
    * Runs `send` once everything decided so far is carried out. What is read from the core may hold our newest word,
    * which must not leave before it is on disk.
    */
-  behindEffects(send: () => void): void {
+  behindEffects(send: () => unknown): void {
     if (this.#stopped) return;
     this.#queue.push(send);
     if (!this.#draining) void this.#drain();
@@ -213,7 +219,7 @@ export class ConsensusDriver {
         this.#build(effect.height, effect.round).catch(this.#failed);
         return;
       case 'sign':
-        return this.#sign(effect.statement);
+        return this.#speak(effect.statement);
       case 'persist':
         return this.#dependencies.persist(effect.state, effect.messages);
       case 'send':
@@ -226,6 +232,8 @@ export class ConsensusDriver {
         this.#dependencies.evidence(effect.evidence);
         return;
       case 'stranger':
+        // What is out there already must not be contradicted by what was not said yet.
+        this.#reserve.release();
         this.#dependencies.stranger(effect.message);
         return;
       case 'commit':
@@ -286,6 +294,18 @@ export class ConsensusDriver {
     // A failure is met where the signature is used.
     signature.catch(() => {});
     this.#prepared = { bytes, signature };
+  }
+
+  /** Says it, or keeps it back until it is known to be needed. */
+  #speak(statement: Statement): Promise<void> | undefined {
+    if (!this.#reserve.keeps(statement)) return this.#speakUp(statement);
+    this.#timers.push(this.#clock.after(this.#keptBackMs, () => this.behindEffects(() => this.#speakUp())));
+    return undefined;
+  }
+
+  /** Signs what was kept back, if anything, and then this: the signer's record never goes back. */
+  async #speakUp(...statements: readonly Statement[]): Promise<void> {
+    for (const statement of [...this.#reserve.release(), ...statements]) await this.#sign(statement);
   }
 
   async #sign(statement: Statement): Promise<void> {

@@ -1,15 +1,17 @@
 /** The shell around the consensus core: nothing leaves that is not on disk, whatever fails (section 8, "Own word kept"). */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { kindOf, signerIndexOf } from '../../../src/consensus/message.js';
+import { keptBackMs } from '../../../src/consensus/reserve.js';
 import type { DriverDependencies } from '../../../src/node/consensus-driver.js';
 import { FANOUT } from '../../../src/node/fanout.js';
 import { FAR_RELAY_EVERY_MS } from '../../../src/node/far-relay.js';
 import { MAX_RELAY_DELAY_MS } from '../../../src/node/message-relay.js';
 import { PREVOTE } from '../../../src/protocol/vote.js';
 import { ManualClock, settle } from '../../support/manual-clock.js';
-import { fakeBlock, precommits, prevotes, propose, vote } from '../consensus/fakes.js';
+import { fakeBlock, precommits, prevotes, propose, TIMEOUTS, vote } from '../consensus/fakes.js';
 import { AUTHORITIES, addressOf, HEIGHT, quietDriver } from './quiet-driver.js';
 
+const KEPT_BACK_MS = keptBackMs(TIMEOUTS);
 const FOLLOWER = 'ff'.repeat(20);
 const OTHER_FOLLOWER = 'ee'.repeat(20);
 const PEER = new Set([FOLLOWER]);
@@ -234,5 +236,70 @@ describe('the driver of consensus', () => {
       await clock.advance(10 * MAX_RELAY_DELAY_MS);
       expect(sent.flat()).toEqual([]);
     });
+  });
+});
+
+describe('an authority in reserve', () => {
+  /** Authority 0, the last in turn of HEIGHT, which has heard the proposal; what it signs and stores, in order. */
+  async function inReserve() {
+    const clock = new ManualClock();
+    const done: string[] = [];
+    const dependencies: Partial<DriverDependencies> = {
+      persist: async ({ slot }) => {
+        done.push(`persist ${slot}`);
+      },
+      broadcast: (message) => {
+        if (signerIndexOf(message, AUTHORITIES) === 0) done.push(`send ${kindOf(message)} ${message.round}`);
+      },
+      commit: async ({ id }) => {
+        done.push(`commit ${id.slice(0, 4)}`);
+      },
+    };
+    const driver = quietDriver(0, dependencies, clock, () => done.push('sign'));
+    driver.input({ type: 'acting', acting: true });
+    driver.input({ type: 'due', height: HEIGHT });
+    driver.hear(propose(HEIGHT, 0, BLOCK, null), PEER);
+    await settle();
+    return { clock, driver, done };
+  }
+
+  async function hear(driver: ReturnType<typeof quietDriver>, messages: Parameters<typeof driver.hear>[0][]) {
+    for (const message of messages) driver.hear(message, PEER);
+    await settle();
+  }
+
+  it('signs and stores nothing at a height that the others decide', async () => {
+    const { clock, driver, done } = await inReserve();
+    await hear(driver, [...prevotes(HEIGHT, 0, BLOCK, 1, 2, 3), ...precommits(HEIGHT, 0, BLOCK, 1, 2, 3)]);
+    expect(done).toEqual([`commit ${BLOCK.id.slice(0, 4)}`]);
+    driver.enterHeight(HEIGHT + 1, AUTHORITIES, null);
+    await clock.advance(KEPT_BACK_MS);
+    await settle();
+    expect(done).toHaveLength(1);
+  });
+
+  it('says all that it kept back, in order, when the others do not suffice in time', async () => {
+    const { clock, driver, done } = await inReserve();
+    await hear(driver, prevotes(HEIGHT, 0, BLOCK, 1, 2, 3));
+    await clock.advance(KEPT_BACK_MS - 1);
+    await settle();
+    expect(done).toEqual([]);
+    await clock.advance(1);
+    await settle();
+    expect(done).toEqual(['sign', 'sign', 'persist 1', 'send 1 0', 'persist 2', 'send 2 0']);
+  });
+
+  it('says it before anything later', async () => {
+    const { driver, done } = await inReserve();
+    await hear(driver, prevotes(HEIGHT, 0, null, 1, 2, 3));
+    expect(done).toEqual(['sign', 'sign', 'persist 1', 'send 1 0', 'persist 2', 'send 2 0']);
+  });
+
+  it('says nothing more of it when its key has spoken elsewhere', async () => {
+    const { clock, driver, done } = await inReserve();
+    await hear(driver, [vote(HEIGHT, 0, PREVOTE, null, 0)]);
+    await clock.advance(KEPT_BACK_MS);
+    await settle();
+    expect(done).toEqual([]);
   });
 });
