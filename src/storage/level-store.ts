@@ -17,8 +17,13 @@ import { damaged, StorageError } from './errors.js';
 export const WRITE_BUFFER_BYTES = 8 * 1024 * 1024;
 /** LevelDB's cache of table blocks. */
 const BLOCK_CACHE_BYTES = 32 * 1024 * 1024;
-/** Entries an iterator hands over at a time; LevelDB itself stops at 16 KiB. */
-const ENTRIES_AT_ONCE = 1_000;
+/**
+ * Entries an iterator hands over at a time: few at first, for whoever wants a page, then ever more, as each handing over
+ * is a way into a thread and back. By itself the binding would stop at 16 KiB.
+ */
+const ENTRIES_AT_FIRST = 64;
+const ENTRIES_AT_ONCE = 4_096;
+const BYTES_AT_ONCE = 512 * 1024;
 const CHECKSUM_BYTES = 4;
 
 type Level = ClassicLevel<Uint8Array, Uint8Array>;
@@ -102,6 +107,7 @@ export class LevelStore implements Store {
       lt: range.to,
       reverse: range.reverse ?? false,
       limit: range.limit ?? -1,
+      highWaterMarkBytes: BYTES_AT_ONCE,
     });
     return this.#drain(iterator);
   }
@@ -110,8 +116,8 @@ export class LevelStore implements Store {
     iterator: LevelIterator<Level, Uint8Array, Uint8Array>,
   ): AsyncGenerator<readonly [Uint8Array, Uint8Array]> {
     try {
-      for (;;) {
-        const batch = await iterator.nextv(ENTRIES_AT_ONCE);
+      for (let count = ENTRIES_AT_FIRST; ; count = Math.min(2 * count, ENTRIES_AT_ONCE)) {
+        const batch = await iterator.nextv(count);
         if (batch.length === 0) return;
         for (const [key, stored] of batch) yield [key, this.#unseal(key, stored)];
       }
