@@ -8,6 +8,8 @@ const CCOIN = fileURLToPath(new URL('../../../bin/ccoin.js', import.meta.url));
 const LEASH = new URL('../leash.js', import.meta.url).href;
 /** What an ordered stop may take before it is forced. */
 const STOP_WITHIN_MS = 20_000;
+/** Lines go to the log file together: one write each would cost more than all else that is done with them. */
+const LOG_EVERY_MS = 100;
 
 /** A log line of a child that machines are meant to read. */
 export interface ChildEvent {
@@ -43,6 +45,11 @@ export class Child {
     const log = createWriteStream(logFile, { mode: 0o600 });
     // A full disk must not end the devnet: the lines are only for people who look for a fault.
     log.on('error', () => {});
+    log.cork();
+    const logging = setInterval(() => {
+      log.uncork();
+      log.cork();
+    }, LOG_EVERY_MS);
     for (const stream of [this.#process.stdout, this.#process.stderr]) {
       if (stream === null) throw new Error('a child without pipes');
       createInterface({ input: stream }).on('line', (line) => {
@@ -57,7 +64,10 @@ export class Child {
       });
       this.#process.once('close', (code, signal) => resolve({ code, signal }));
     });
-    this.exited.then(() => log.end());
+    this.exited.then(() => {
+      clearInterval(logging);
+      log.end();
+    });
   }
 
   get pid(): number | undefined {
