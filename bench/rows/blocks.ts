@@ -110,7 +110,7 @@ export const blocksRow: Row = {
         true,
       ),
       figure('startMs', 'start', 'start of the process until ready', 'ms'),
-      figure('restMb', 'memory', 'resident at rest', 'MB'),
+      figure('restMb', 'memory', 'memory of its own at rest, without the tables that it has mapped', 'MB'),
       figure(
         'getBlock',
         'GET /blk',
@@ -146,7 +146,7 @@ async function measure(
   });
   await withNode(world, chain, follower, async ({ node, readyMs }) => {
     into.startMs.push(readyMs);
-    into.restMb.push((await figuresOf(node)).residentBytes / MB);
+    into.restMb.push((await figuresOf(node)).anonymousBytes / MB);
     const middle = Array.from({ length: BLOCKS_ASKED }, (_, i) => `/blk/${(chain.height >> 1) + i}`);
     const server = { http: node.http, pid: pidOf(node) };
     const [block, account] = await httpRates(server, [middle, [`/account/${recipients[0]}`]], 1, httpMs);
