@@ -13,7 +13,17 @@ export async function ask<T>(url: string, body?: string): Promise<T> {
 }
 
 /** As `ask`, the text that is answered. */
-export function askText(url: string, body?: string): Promise<string> {
+export async function askText(url: string, body?: string): Promise<string> {
+  for (;;) {
+    const answer = await askOnce(url, body);
+    if (answer !== HUNG_UP) return answer;
+  }
+}
+
+/** What comes of a kept connection that the node closed, having been idle for long, just when it was asked again. */
+const HUNG_UP = Symbol('the node hung up a kept connection');
+
+function askOnce(url: string, body?: string): Promise<string | typeof HUNG_UP> {
   return new Promise((resolve, reject) => {
     const headers = body === undefined ? {} : { 'content-type': 'application/json' };
     const asked = request(url, { agent, method: body === undefined ? 'GET' : 'POST', headers }, (answer) => {
@@ -28,7 +38,10 @@ export function askText(url: string, body?: string): Promise<string> {
         else resolve(text);
       });
     });
-    asked.on('error', reject);
+    asked.on('error', (error: NodeJS.ErrnoException) => {
+      if (asked.reusedSocket && error.code === 'ECONNRESET') resolve(HUNG_UP);
+      else reject(error);
+    });
     asked.end(body);
   });
 }
