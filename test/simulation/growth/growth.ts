@@ -1,10 +1,11 @@
 /** `npm run growth`: networks of growing size, what a block costs each of their nodes, and how long it takes. */
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { median, percentile } from '../../../bench/lib/statistics.js';
 import { tableText } from '../../../bench/lib/table.js';
 import { type Growth, LargeNetwork, type LargeNetworkOptions } from './large-network.js';
+import { plotsOf, type Run } from './plots.js';
 import type { RoleTraffic } from './traffic.js';
 
 const USAGE = `npm run growth -- [options]
@@ -15,20 +16,17 @@ const USAGE = `npm run growth -- [options]
   --delay 50           of a line, one way, in milliseconds (0.8 to 1.3 of it, one frame in 100 ten times more)
   --uplink 100         of a node, in megabits a second, shared evenly by its lines
   --seed 1
-  --out FILE           keep the figures as JSON`;
+  --out FILE           keep the figures as JSON
+  --plots DIRECTORY    draw them, against the number that grows`;
 
 const BYTES_PER_MS_AND_MEGABIT = 125;
-
-interface Run {
-  readonly options: LargeNetworkOptions;
-  readonly growth: Growth;
-}
 
 async function main(args: readonly string[]): Promise<number> {
   let plans: readonly LargeNetworkOptions[];
   let out: string | undefined;
+  let plots: string | undefined;
   try {
-    ({ plans, out } = readOptions(args));
+    ({ plans, out, plots } = readOptions(args));
   } catch (error) {
     console.error(`${error instanceof Error ? error.message : error}\n\n${USAGE}`);
     return 2;
@@ -49,6 +47,10 @@ async function main(args: readonly string[]): Promise<number> {
     mkdirSync(dirname(out), { recursive: true });
     writeFileSync(out, `${JSON.stringify(runs.map(figuresOf), null, 2)}\n`);
   }
+  if (plots !== undefined) {
+    mkdirSync(plots, { recursive: true });
+    for (const [name, svg] of plotsOf(runs)) writeFileSync(join(plots, name), svg);
+  }
   return 0;
 }
 
@@ -64,6 +66,7 @@ function readOptions(args: readonly string[]) {
       uplink: { type: 'string', default: '100' },
       seed: { type: 'string', default: '1' },
       out: { type: 'string' },
+      plots: { type: 'string' },
     },
   });
   const plans = numbers('authorities', values.authorities, 1).flatMap((authorities) =>
@@ -79,7 +82,7 @@ function readOptions(args: readonly string[]) {
       }),
     ),
   );
-  return { plans, out: values.out };
+  return { plans, out: values.out, plots: values.plots };
 }
 
 function numbers(name: string, text: string, least: number): number[] {
