@@ -8,13 +8,14 @@ import { join } from 'node:path';
 import type { Account } from '../../src/keys/account.js';
 import type { Chain } from '../../src/node/chain.js';
 import { openChain } from '../../src/node/open-stores.js';
-import { TreeCheckpoint } from '../../src/node/tree-checkpoint.js';
+import { TREE_FILE, TreeCheckpoint } from '../../src/node/tree-checkpoint.js';
 import { chainDirectory, signerDirectory } from '../../src/storage/data-directory.js';
 import { DiskFiles } from '../../src/storage/disk-files.js';
 import { FORMAT } from '../../src/storage/format.js';
 import { openLevelStore } from '../../src/storage/level-store.js';
 import { RelaxedStore } from '../../src/storage/relaxed-store.js';
 import { SignerRecordStore } from '../../src/storage/signer-record.js';
+import { readTree } from '../../src/storage/tree-file.js';
 import { CHAINS_PATH, exists } from './cache.js';
 import { addBlock, beginChain, extendChain } from './made-chain.js';
 import { madeAddress, recipientOf, signedTransfer } from './transfers.js';
@@ -57,7 +58,7 @@ export async function keptChains(
     height: header.number + count,
   }));
   for (const { path } of chains)
-    if ((await exists(path)) && !(await exists(join(path, FILES_DIRECTORY)))) await copyTree(path, world);
+    if ((await exists(path)) && !(await hasTree(path))) await copyTree(path, world);
   const present = await Promise.all(chains.map(({ path }) => exists(path)));
   if (present.every(Boolean)) return chains;
   const growing = join(CHAINS_PATH, `${name}-growing`);
@@ -135,6 +136,11 @@ export async function copyTables(from: string, to: string): Promise<void> {
     else if (entry.name.endsWith('.ldb')) await link(source, target);
     else await copyFile(source, target);
   }
+}
+
+/** Whether there is a copy of the state tree that a node takes up: one of another version is none. */
+async function hasTree(path: string): Promise<boolean> {
+  return (await readTree(new DiskFiles(join(path, FILES_DIRECTORY)), TREE_FILE)) !== undefined;
 }
 
 /** Leaves a copy of the state tree beside the database, as a node does when it stops. */

@@ -29,6 +29,9 @@ export interface Selection {
   readonly refused: readonly { readonly transaction: Transaction; readonly error: ProtocolError }[];
 }
 
+/** Candidates whose accounts are looked up together. */
+const CANDIDATES_AT_ONCE = 256;
+
 /** More than header, nonce, seal and the lengths around them can take in a block's wire form. */
 export const MAX_BLOCK_FRAME_BYTES = 256 + MAX_BLOCK_DATA_BYTES + MAX_MODULUS_BITS / 8;
 
@@ -43,6 +46,7 @@ export function executeBlock(
   rules: LedgerRules,
 ): Execution | ProtocolError {
   const view = new StateView(base);
+  base.expect?.(namedIn(transactions));
   for (const [index, transaction] of transactions.entries()) {
     const error = applyTransaction(view, transaction, coinbase);
     if (error !== null) return inBlock(index, error);
@@ -66,13 +70,13 @@ export function selectTransactions(
   const transactions: Transaction[] = [];
   const refused: { transaction: Transaction; error: ProtocolError }[] = [];
   let room = maxBytes - MAX_BLOCK_FRAME_BYTES;
-  for (const transaction of candidates) {
+  for (const transaction of expecting(base, candidates, rules.maxBound)) {
     const bytes = bytesInBlock(transaction);
-    if (transactions.length >= rules.maxBound || bytes > room) break;
+    if (bytes > room) break;
     const error = checkForm(transaction, rules) ?? applyTransaction(view, transaction, coinbase);
     if (error === null) {
-      transactions.push(transaction);
       room -= bytes;
+      if (transactions.push(transaction) === rules.maxBound) break;
     } else if (error.code !== 'NONCE_TOO_HIGH') refused.push({ transaction, error });
   }
   return { transactions, execution: payReward(view, coinbase, rules), refused };
@@ -81,6 +85,30 @@ export function selectTransactions(
 /** What is wrong with a block because of its transaction number `index`. */
 export function inBlock(index: number, { code, message }: ProtocolError): ProtocolError {
   return new ProtocolError('BAD_BLOCK', `bad block: transaction ${index}: ${code}: ${message}`);
+}
+
+/** The candidates, each after the state was told of it and of some behind it, but not of more than are needed. */
+function* expecting(
+  base: StateReader,
+  candidates: Iterable<Transaction>,
+  needed: number,
+): Generator<Transaction> {
+  const atOnce = Math.min(CANDIDATES_AT_ONCE, needed);
+  const told: Transaction[] = [];
+  for (const candidate of candidates) {
+    if (told.push(candidate) < atOnce) continue;
+    base.expect?.(namedIn(told));
+    yield* told.splice(0);
+  }
+  base.expect?.(namedIn(told));
+  yield* told;
+}
+
+function* namedIn(transactions: readonly Transaction[]): Generator<Address> {
+  for (const { from, to } of transactions) {
+    yield from;
+    yield to;
+  }
 }
 
 /** The coinbase exists after its block even if there is nothing left to give (section 4). */

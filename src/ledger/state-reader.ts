@@ -7,6 +7,8 @@ export interface StateReader {
   account(address: Address): Account | undefined;
   /** PKCS#1 DER; undefined as long as no transaction of that address was applied. */
   publicKey(address: Address): Uint8Array | undefined;
+  /** These accounts are about to be read: where they are found together faster than one by one. */
+  expect?(addresses: Iterable<Address>): void;
   /** All balances and stakes. */
   readonly supply: number;
 }

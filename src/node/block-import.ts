@@ -191,7 +191,7 @@ export class BlockImport {
     const { block, certificate } = decodedOf(place.item);
     const execution = executeBlock(this.#pending, block.transactions, block.header.coinbase, rules);
     if (execution instanceof ProtocolError) return this.#line.judged(place, execution);
-    const update = this.#pending.updateTree(execution.changes);
+    const update = this.#pending.updateTree(block, execution);
     const error = checkExecution(block, execution, update.root);
     if (error !== null) {
       update.discard();

@@ -4,7 +4,7 @@
  * blocks of peers come in a row, by way of `BlockImport`.
  */
 import { blockSignatureChecks, checkBlock, checkExecution } from '../ledger/check-block.js';
-import { executeBlock, type Selection, selectTransactions } from '../ledger/execute.js';
+import { type Execution, executeBlock, type Selection, selectTransactions } from '../ledger/execute.js';
 import type { LedgerRules } from '../ledger/rules.js';
 import type { StateReader } from '../ledger/state-reader.js';
 import type { Worker } from '../ports/worker.js';
@@ -18,6 +18,7 @@ import type { StateTree, TreeUpdate } from '../protocol/state-tree.js';
 import type { Transaction } from '../protocol/transaction.js';
 import type { ChainStore } from '../storage/chain-store.js';
 import { BlockImport, type ExecutedBlock, type ImportVerdict } from './block-import.js';
+import { blockTrail } from './block-trail.js';
 import type { Executed } from './pending-state.js';
 import type { SignatureCache } from './signature-cache.js';
 
@@ -118,6 +119,10 @@ export class Chain implements StateReader {
     return this.#store.account(address);
   }
 
+  expect(addresses: Iterable<Address>): void {
+    this.#store.expect(addresses);
+  }
+
   publicKey(address: Address): Uint8Array | undefined {
     return this.#store.publicKey(address);
   }
@@ -140,7 +145,8 @@ export class Chain implements StateReader {
   /** What a new block of ours on the head would hold and do: `candidates` in their order, what fails left out. */
   draft(candidates: Iterable<Transaction>, coinbase: Address, maxBytes: number): Draft {
     const selection = selectTransactions(this, candidates, coinbase, this.rules, maxBytes);
-    return { ...selection, parent: this.#head, update: this.#tree.update(selection.execution.changes) };
+    const { transactions, execution } = selection;
+    return { ...selection, parent: this.#head, update: this.#update(transactions, execution) };
   }
 
   /** Takes our own finished block as checked: it was built from `draft`, which is ours. */
@@ -213,7 +219,7 @@ export class Chain implements StateReader {
     if (this.#prepared.has(block.id)) return null;
     const execution = executeBlock(this, block.transactions, block.header.coinbase, this.rules);
     if (execution instanceof ProtocolError) return execution;
-    const update = this.#tree.update(execution.changes);
+    const update = this.#update(block.transactions, execution);
     const error = checkExecution(block, execution, update.root);
     if (error !== null || this.#prepared.size >= MAX_PREPARED) {
       update.discard();
@@ -231,18 +237,16 @@ export class Chain implements StateReader {
   /** The one place where the head moves. */
   async #append(blocks: readonly ExecutedBlock[], synced: boolean): Promise<void> {
     await this.#store.commitAll(
-      blocks.map(({ block, certificate, execution: { changes, newKeys, supply } }) => ({
+      blocks.map(({ block, certificate, execution: { changes, newKeys, supply }, update }) => ({
         block,
         certificate,
         changes,
         newKeys,
         supply,
+        update,
       })),
     );
-    for (const { block, update } of blocks) {
-      update.commit();
-      this.#head = block;
-    }
+    for (const { block } of blocks) this.#head = block;
     // Executed on the old head, all of them: those that were not committed are stale now.
     for (const { update } of this.#prepared.values()) update.discard();
     this.#prepared = new Map();
@@ -260,6 +264,11 @@ export class Chain implements StateReader {
   #executeAgain(block: Block): Prepared {
     const execution = executeBlock(this, block.transactions, block.header.coinbase, this.rules);
     if (execution instanceof ProtocolError) throw execution;
-    return { wire: block.wire, execution, update: this.#tree.update(execution.changes) };
+    return { wire: block.wire, execution, update: this.#update(block.transactions, execution) };
+  }
+
+  /** The state tree after a block on the head. */
+  #update(transactions: readonly Transaction[], { changes }: Execution): TreeUpdate {
+    return this.#tree.update(changes, blockTrail(this.#head.header.number + 1, transactions));
   }
 }

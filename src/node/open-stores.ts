@@ -52,7 +52,7 @@ export async function openChain(
     (await ChainStore.open(chain, block.id)) ??
     (await ChainStore.initialise(chain, { block, changes, supply }));
   const { tree, copied } = await openTree(store, files, taken);
-  store.watch(tree);
+  store.attach(tree);
   return {
     genesis: config,
     authorities: authoritiesOf(config),

@@ -4,9 +4,11 @@
  */
 import type { Execution } from '../ledger/execute.js';
 import type { StateReader } from '../ledger/state-reader.js';
+import type { Block } from '../protocol/block.js';
 import type { Address } from '../protocol/bytes.js';
 import type { Account } from '../protocol/state.js';
 import type { StateTree, TreeUpdate } from '../protocol/state-tree.js';
+import { blockTrail } from './block-trail.js';
 
 /** A block executed on the state before it, and the state tree's version with it. */
 export interface Executed {
@@ -38,9 +40,13 @@ export class PendingState implements StateReader {
     return this.#keys.get(address) ?? this.#base.publicKey(address);
   }
 
-  /** The state tree with these changes, which are still to be added. */
-  updateTree(changes: Execution['changes']): TreeUpdate {
-    return (this.#last?.update ?? this.#tree).update(changes);
+  expect(addresses: Iterable<Address>): void {
+    this.#base.expect?.(addresses);
+  }
+
+  /** The state tree after a block, which is still to be added. */
+  updateTree({ header, transactions }: Block, { changes }: Execution): TreeUpdate {
+    return (this.#last?.update ?? this.#tree).update(changes, blockTrail(header.number, transactions));
   }
 
   add(executed: Executed): void {

@@ -13,6 +13,7 @@ import { ProtocolError } from '../protocol/errors.js';
 import type { Genesis } from '../protocol/genesis.js';
 import type { MessageOf } from '../protocol/messages.js';
 import { decodeSealedHeader, type SealedHeader } from '../protocol/sealed-header.js';
+import { trailFrom } from '../protocol/state.js';
 import { StateAssembly } from '../protocol/state-assembly.js';
 import { type AccountEntry, decodeAccounts, decodeSubtrees, type KeyPath } from '../protocol/state-part.js';
 import type { StateTree } from '../protocol/state-tree.js';
@@ -63,7 +64,7 @@ export class SnapshotIntake {
   ) {
     this.header = header;
     this.#certificate = certificate;
-    this.#assembly = new StateAssembly(header.header.hashState);
+    this.#assembly = new StateAssembly(header.header.hashState, trailFrom(header.header.number));
     this.#loader = loader;
     this.#checkDisk = checkDisk;
     this.#events = events;

@@ -301,7 +301,7 @@ class Join {
       fields,
       `took the state after block ${number} from peers: ${tree.size} accounts`,
     );
-    this.#settle({ tree, number, blockId, genesisId: this.#genesis.block.id });
+    this.#settle({ tree, begin: number, number, blockId, genesisId: this.#genesis.block.id });
   }
 
   #abandon(): void {

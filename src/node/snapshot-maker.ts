@@ -1,17 +1,14 @@
 /**
  * Makes a snapshot after every so many blocks, for nodes that join later (section 9), and keeps the last two: who began
  * to take one has as long as the next takes to come. It is made beside everything else, in short turns with pauses
- * between them, from the state tree as it was held at that block and the accounts as of then. Its parts are held against
- * the tree before they are written, so that damage here is never given to others.
+ * between them, from the state tree as it was held at that block.
  */
 import type { Clock } from '../ports/clock.js';
 import type { Files } from '../ports/files.js';
-import { ProtocolError } from '../protocol/errors.js';
 import type { AccountEntry } from '../protocol/state-part.js';
 import { encodeAccounts, MAX_PART_ACCOUNTS } from '../protocol/state-part.js';
-import { type HeldTree, type StateTree, type Subtree, subtreeHash } from '../protocol/state-tree.js';
+import type { HeldTree, StateTree, Subtree } from '../protocol/state-tree.js';
 import type { ChainStore } from '../storage/chain-store.js';
-import { StorageError } from '../storage/errors.js';
 import {
   removeSnapshot,
   Snapshot,
@@ -86,8 +83,6 @@ export class SnapshotMaker {
     const { everyBlocks, store, tree } = this.#parts;
     const { number } = store.head;
     if (everyBlocks === 0 || this.#closed) return;
-    // Between the write of a block and the commit of its tree.
-    if (tree.root !== store.headBlock.header.hashState) return;
     const turn = turnAt(number, everyBlocks);
     if (turn <= this.#lastTurn) return;
     this.#lastTurn = turn;
@@ -122,7 +117,7 @@ export class SnapshotMaker {
       await writeSnapshot(
         files,
         { number, sealedHeader, certificate, hashState: held.root },
-        this.#read(number, held),
+        this.#read(held),
       );
       const made = await Snapshot.open(files, number);
       if (made === undefined || this.#closed) return;
@@ -137,30 +132,22 @@ export class SnapshotMaker {
     }
   }
 
-  async *#read(number: number, held: HeldTree): AsyncGenerator<SnapshotPart> {
+  async *#read(held: HeldTree): AsyncGenerator<SnapshotPart> {
     const { maxPartAccounts = MAX_PART_ACCOUNTS } = this.#parts;
     for (const subtree of held.subtrees(maxPartAccounts)) {
-      const entries = await this.#entriesOf(subtree, number);
+      const entries = await this.#entriesOf(subtree);
       await this.#pause();
       const { path, hash } = subtree;
-      if (subtreeHash(path.length, entries) !== hash)
-        throw new StorageError('DAMAGED', `the accounts are not those of block ${number}`);
       yield { path, hash, accounts: encodeAccounts(entries) };
     }
   }
 
-  async #entriesOf({ addresses }: Subtree, number: number): Promise<AccountEntry[]> {
+  async #entriesOf({ accounts }: Subtree): Promise<AccountEntry[]> {
     const { store } = this.#parts;
     const entries: AccountEntry[] = [];
-    for (const address of addresses) {
+    for (const [address, account] of accounts) {
       if (entries.length % ACCOUNTS_A_TURN === 0) await this.#pause();
-      try {
-        entries.push(present(await store.entryAt(address, number), `account ${address}`));
-      } catch (error) {
-        if (error instanceof ProtocolError && error.code === 'PRUNED')
-          throw new Error(`the accounts of block ${number} were pruned meanwhile`);
-        throw error;
-      }
+      entries.push(store.entryOf(address, account));
     }
     return entries;
   }

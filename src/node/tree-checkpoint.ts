@@ -6,8 +6,8 @@
  */
 import type { Files } from '../ports/files.js';
 import type { Address } from '../protocol/bytes.js';
-import type { Account } from '../protocol/state.js';
-import { StateTree } from '../protocol/state-tree.js';
+import type { AccountRecord } from '../protocol/state.js';
+import { StateTree, type TrailOf } from '../protocol/state-tree.js';
 import type { ChainStore } from '../storage/chain-store.js';
 import { readTree, type StoredTree, writeTree } from '../storage/tree-file.js';
 import type { Log } from './log.js';
@@ -37,25 +37,30 @@ export async function openTree(
   if (taken !== null && (await catchUp(taken, store))) return { tree: taken.tree, copied: 0 };
   const kept = files === undefined ? undefined : await readTree(files, TREE_FILE);
   if (kept !== undefined && (await catchUp(kept, store))) return { tree: kept.tree, copied: kept.number };
-  const tree = await StateTree.buildAsync(store.accounts());
+  const tree = await StateTree.buildAsync(store.records());
   store.assertStateRoot(tree.root);
   return { tree, copied: 0 };
 }
 
 /** False if that is not possible, or does not lead to the head's state root. */
 async function catchUp(
-  { tree, number, blockId, genesisId }: StoredTree,
+  { tree, number, blockId, genesisId, begin }: StoredTree,
   store: ChainStore,
 ): Promise<boolean> {
   const { head, base } = store;
   if (genesisId !== store.genesisId || number < base.number || number > head.number) return false;
-  if (store.blockNumber(blockId) !== number) return false;
+  // The trails of a chain that was joined by a snapshot begin there, those of a whole one at genesis.
+  if (store.blockNumber(blockId) !== number || begin !== base.lowestHeader) return false;
   for (let from = number + 1; from <= head.number; from += BLOCKS_AT_ONCE) {
-    const changes = new Map<Address, Account>();
+    const records = new Map<Address, AccountRecord>();
     const to = Math.min(head.number, from + BLOCKS_AT_ONCE - 1);
     for (let block = from; block <= to; block++)
-      for (const [address, account] of await store.touchedAccounts(block)) changes.set(address, account);
-    tree.update(changes).commit();
+      for (const [address, record] of store.touchedRecords(block)) records.set(address, record);
+    const trailOf: TrailOf = (address) => {
+      const { touchedIn, transactedIn, touches } = records.get(address) as AccountRecord;
+      return { touchedIn, transactedIn, touches: touches - (tree.record(address)?.touches ?? 0) };
+    };
+    tree.update(records, trailOf).commit();
   }
   return tree.root === store.headBlock.header.hashState;
 }
@@ -91,16 +96,14 @@ export class TreeCheckpoint {
   }
 
   #copy(): void {
-    const { head, genesisId } = this.#store;
-    // Between the write of a block and the commit of its tree: the next block will do.
-    if (this.#tree.root !== this.#store.headBlock.header.hashState) return;
+    const { head, base, genesisId } = this.#store;
     this.#copied = head.number;
     const image = this.#tree.image();
     this.#isWriting = true;
     this.#writing = writeTree(
       this.#files,
       TREE_FILE,
-      { genesisId, number: head.number, blockId: head.id },
+      { genesisId, begin: base.lowestHeader, number: head.number, blockId: head.id },
       image,
     )
       .catch((error: unknown) => {

@@ -3,28 +3,40 @@
  * the garbage collector, and growing never copies what is there. It knows bytes, hashes and free slots; which nodes
  * make up a tree, and when one may be freed, is for state-tree.ts.
  *
+ * A node's hash is made once, when the node is attached to a parent, and kept there beside its sibling's: both are what
+ * the parent's own hash is made of. So an update reads, at each node of its paths, one place in memory and no more.
+ *
  * A reference is one integer: 0 is the empty subtree, above 0 an inner node, below 0 a leaf.
  */
 import { hash } from 'node:crypto';
 import { type Address, type Hash, toHex, ZERO_HASH } from './bytes.js';
-import { type Account, encodeAccount } from './state.js';
+import { type Account, type AccountRecord, encodeAccount, type Trail } from './state.js';
 
 export const EMPTY = 0;
 export const HASH_BYTES = 32;
+const HASH_WORDS = HASH_BYTES / 4;
 const ADDRESS_BYTES = 20;
 
-/** Nodes in a chunk: 128 KiB of hashes, little waste in a small tree, few chunks in a large one. */
+/** Nodes in a chunk: little waste in a small tree, few chunks in a large one. */
 const CHUNK_BITS = 12;
 const CHUNK_NODES = 1 << CHUNK_BITS;
 const IN_CHUNK = CHUNK_NODES - 1;
 
-/** Bytes of an inner node's references to its children. */
-const CHILDREN_BYTES = 2 * Int32Array.BYTES_PER_ELEMENT;
+/** An inner node: the references to its two children, then their hashes. In words of 4 bytes. */
+const INNER_WORDS = 2 + 2 * HASH_WORDS;
+const HASHES_WORD = 2;
 
-/** Bytes of a leaf: its hash, its key, and the address that the key is the hash of (for proofs). */
-const KEY_OFFSET = HASH_BYTES;
-const ADDRESS_OFFSET = KEY_OFFSET + HASH_BYTES;
-const LEAF_BYTES = ADDRESS_OFFSET + ADDRESS_BYTES;
+/** A leaf: its key, the address that the key is the hash of, the account's trail, and its three numbers as doubles. */
+const LEAF_WORDS = 22;
+const ADDRESS_BYTE = HASH_BYTES;
+const TRAIL_WORD = 13;
+const LEAF_DOUBLES = LEAF_WORDS / 2;
+const ACCOUNT_DOUBLE = 8;
+
+const NO_TRAIL: Trail = { touchedIn: 0, transactedIn: 0, touches: 0 };
+
+/** The longest `enc([nonce, balance, stake])`. */
+const MAX_VALUE_BYTES = 28;
 
 /** What an arena's memory holds as one version has it: the nodes in use, and where the others may go. */
 export interface ArenaLayout {
@@ -36,13 +48,16 @@ export interface ArenaLayout {
   readonly freeLeaves: Int32Array;
 }
 
-/** The longest `enc([nonce, balance, stake])`. */
-const MAX_VALUE_BYTES = 28;
+/** The same memory, as it is written and as it is read. */
+interface Chunk {
+  readonly bytes: Buffer;
+  readonly words: Int32Array;
+  readonly doubles: Float64Array;
+}
 
 export class NodeArena {
-  readonly #innerHashes: Buffer[] = [];
-  readonly #innerChildren: Int32Array[] = [];
-  readonly #leaves: Buffer[] = [];
+  readonly #inner: Chunk[] = [];
+  readonly #leaves: Chunk[] = [];
   readonly #freeInner: number[] = [];
   readonly #freeLeaves: number[] = [];
   #innerEnd = 0;
@@ -51,10 +66,11 @@ export class NodeArena {
   #holds = 0;
   #heldBack: number[] = [];
 
-  // Scratch for what is hashed: 0x00 || key || value, 0x01 || left || right, and an address.
-  readonly #leafInput = Buffer.alloc(1 + HASH_BYTES + MAX_VALUE_BYTES);
-  readonly #innerInput = Buffer.alloc(1 + 2 * HASH_BYTES, 1);
+  // Scratch for what is hashed: 0x00 || key || value, 0x01 || left || right, and an address; and for a key.
+  readonly #leafInput = new HashInput(0, HASH_BYTES + MAX_VALUE_BYTES);
+  readonly #innerInput = new HashInput(1, 2 * HASH_BYTES);
   readonly #addressInput = Buffer.alloc(ADDRESS_BYTES);
+  readonly #key = chunkOf(new Uint8Array(HASH_BYTES));
 
   /** Nodes in use, leaves and inner ones. */
   get nodeCount(): number {
@@ -63,34 +79,43 @@ export class NodeArena {
   }
 
   /** The leaf of an account (section 4): its key is H(address), its hash H(0x00 || key || value). */
-  createLeaf(address: Address, account: Account): number {
-    if (this.#addressInput.write(address, 'hex') !== ADDRESS_BYTES)
-      throw new TypeError(`no address: ${address}`);
-    const value = encodeAccount(account);
+  createLeaf(address: Address, { nonce, balance, stake }: Account, trail: Trail = NO_TRAIL): number {
+    this.#readAddress(address);
     const index = this.#freeLeaves.pop() ?? this.#newLeaf();
-    const chunk = this.#leaves[index >> CHUNK_BITS] as Buffer;
-    const at = (index & IN_CHUNK) * LEAF_BYTES;
-    const input = this.#leafInput;
-
-    writeHash(this.#addressInput, chunk, at + KEY_OFFSET);
-    chunk.copy(input, 1, at + KEY_OFFSET, at + ADDRESS_OFFSET);
-    input.set(value, 1 + HASH_BYTES);
-    writeHash(input.subarray(0, 1 + HASH_BYTES + value.length), chunk, at);
-    this.#addressInput.copy(chunk, at + ADDRESS_OFFSET);
+    const { bytes, words, doubles } = this.#leaves[index >> CHUNK_BITS] as Chunk;
+    const at = index & IN_CHUNK;
+    const byteAt = at * LEAF_WORDS * 4;
+    writeHash(this.#addressInput, bytes, byteAt);
+    this.#addressInput.copy(bytes, byteAt + ADDRESS_BYTE);
+    const trailAt = at * LEAF_WORDS + TRAIL_WORD;
+    words[trailAt] = trail.touchedIn;
+    words[trailAt + 1] = trail.transactedIn;
+    words[trailAt + 2] = trail.touches;
+    const numbers = at * LEAF_DOUBLES + ACCOUNT_DOUBLE;
+    doubles[numbers] = nonce;
+    doubles[numbers + 1] = balance;
+    doubles[numbers + 2] = stake;
     return ~index;
   }
 
   /** The node over two subtrees, at least two accounts in them. */
   createInner(left: number, right: number): number {
     const index = this.#freeInner.pop() ?? this.#newInner();
-    const children = this.#innerChildren[index >> CHUNK_BITS] as Int32Array;
-    const at = index & IN_CHUNK;
-    children[2 * at] = left;
-    children[2 * at + 1] = right;
+    this.#attach(index, 0, left);
+    this.#attach(index, 1, right);
+    return index + 1;
+  }
 
-    this.#copyHash(left, this.#innerInput, 1);
-    this.#copyHash(right, this.#innerInput, 1 + HASH_BYTES);
-    writeHash(this.#innerInput, this.#innerHashes[index >> CHUNK_BITS] as Buffer, at * HASH_BYTES);
+  /** As `createInner`, where `old` has one of the two children, or both. */
+  replaceInner(old: number, left: number, right: number): number {
+    const index = this.#freeInner.pop() ?? this.#newInner();
+    const { words: from } = this.#inner[(old - 1) >> CHUNK_BITS] as Chunk;
+    const { words: to } = this.#inner[index >> CHUNK_BITS] as Chunk;
+    const fromAt = ((old - 1) & IN_CHUNK) * INNER_WORDS;
+    const toAt = (index & IN_CHUNK) * INNER_WORDS;
+    for (let word = 0; word < INNER_WORDS; word++) to[toAt + word] = from[fromAt + word] as number;
+    if (left !== to[toAt]) this.#attach(index, 0, left);
+    if (right !== to[toAt + 1]) this.#attach(index, 1, right);
     return index + 1;
   }
 
@@ -133,19 +158,16 @@ export class NodeArena {
 
   /** The memory that a layout describes, in `pieceLengths` and in the machine's byte order: views, not copies. */
   *pieces({ innerEnd, leafEnd }: ArenaLayout): Generator<Uint8Array> {
-    yield* this.#leaves.slice(0, chunksOf(leafEnd));
-    yield* this.#innerHashes.slice(0, chunksOf(innerEnd));
-    for (const children of this.#innerChildren.slice(0, chunksOf(innerEnd))) {
-      yield new Uint8Array(children.buffer, children.byteOffset, children.byteLength);
-    }
+    for (const { bytes } of this.#leaves.slice(0, chunksFor(leafEnd))) yield bytes;
+    for (const { bytes } of this.#inner.slice(0, chunksFor(innerEnd))) yield bytes;
   }
 
   /** How long each of the `pieces` is. */
   static pieceLengths({ innerEnd, leafEnd }: Pick<ArenaLayout, 'innerEnd' | 'leafEnd'>): number[] {
-    const lengths: number[] = Array(chunksOf(leafEnd)).fill(CHUNK_NODES * LEAF_BYTES);
-    for (const bytes of [HASH_BYTES, CHILDREN_BYTES])
-      for (let chunk = 0; chunk < chunksOf(innerEnd); chunk++) lengths.push(CHUNK_NODES * bytes);
-    return lengths;
+    return [
+      ...Array<number>(chunksFor(leafEnd)).fill(CHUNK_NODES * LEAF_WORDS * 4),
+      ...Array<number>(chunksFor(innerEnd)).fill(CHUNK_NODES * INNER_WORDS * 4),
+    ];
   }
 
   /**
@@ -157,17 +179,14 @@ export class NodeArena {
     if (pieces.length !== lengths.length || pieces.some((piece, i) => piece.length !== lengths[i])) {
       throw new RangeError('these are not the pieces of that layout');
     }
-    const [leafChunks, innerChunks] = [chunksOf(layout.leafEnd), chunksOf(layout.innerEnd)];
     const arena = new NodeArena();
     arena.#leafEnd = layout.leafEnd;
     arena.#innerEnd = layout.innerEnd;
     for (const index of layout.freeLeaves) arena.#freeLeaves.push(index);
     for (const index of layout.freeInner) arena.#freeInner.push(index);
-    pieces.forEach((piece, i) => {
-      if (i < leafChunks) arena.#leaves.push(asBuffer(piece));
-      else if (i < leafChunks + innerChunks) arena.#innerHashes.push(asBuffer(piece));
-      else arena.#innerChildren.push(new Int32Array(new Uint8Array(piece).buffer));
-    });
+    const leafChunks = chunksFor(layout.leafEnd);
+    for (const [i, piece] of pieces.entries())
+      (i < leafChunks ? arena.#leaves : arena.#inner).push(chunkOf(piece));
     return arena;
   }
 
@@ -179,102 +198,238 @@ export class NodeArena {
     return this.#child(inner, 1);
   }
 
+  /** The leaf of an account in the tree of this root; EMPTY if it is not there. */
+  find(root: number, address: Address): number {
+    const { bytes, words } = this.#key;
+    this.#readAddress(address);
+    writeHash(this.#addressInput, bytes, 0);
+    let ref = root;
+    for (let depth = 0; ref > 0; depth++) ref = this.#child(ref, bitOf(bytes, 0, depth));
+    if (ref === EMPTY) return EMPTY;
+    return sameWords(words, 0, this.#leafChunk(ref).words, leafAt(ref) * LEAF_WORDS) ? ref : EMPTY;
+  }
+
+  /** As `find`, of several accounts. */
+  findAll(root: number, addresses: readonly Address[]): Int32Array {
+    const keys = chunkOf(new Uint8Array(addresses.length * HASH_BYTES));
+    for (const [i, address] of addresses.entries()) {
+      this.#readAddress(address);
+      writeHash(this.#addressInput, keys.bytes, i * HASH_BYTES);
+    }
+    const found = this.#descend(root, addresses.length, (i, depth) =>
+      bitOf(keys.bytes, i * HASH_BYTES, depth),
+    );
+    for (const [i, ref] of found.entries()) {
+      if (ref === EMPTY) continue;
+      const { words } = this.#leafChunk(ref);
+      if (!sameWords(keys.words, i * HASH_WORDS, words, leafAt(ref) * LEAF_WORDS)) found[i] = EMPTY;
+    }
+    return found;
+  }
+
+  /** Has the processor fetch what a merge of these leaves is about to read. */
+  fetchPaths(root: number, leaves: Int32Array): void {
+    this.#descend(root, leaves.length, (i, depth) => this.keyBit(leaves[i] as number, depth));
+  }
+
   /** Bit `depth` of a leaf's key, the most significant first. */
-  keyBit(leaf: number, depth: number): number {
-    const byte = this.#leafChunk(leaf)[leafAt(leaf) + KEY_OFFSET + (depth >> 3)] as number;
-    return (byte >> (7 - (depth & 7))) & 1;
+  keyBit(leaf: number, depth: number): 0 | 1 {
+    return bitOf(this.#leafChunk(leaf).bytes, leafAt(leaf) * LEAF_WORDS * 4, depth);
   }
 
   /** Below 0 if the key of `leaf` comes before that of `other`, 0 if it is the same, above 0 if it comes after. */
   compareKeys(leaf: number, other: number): number {
-    const start = leafAt(leaf) + KEY_OFFSET;
-    const otherStart = leafAt(other) + KEY_OFFSET;
-    const [chunk, otherChunk] = [this.#leafChunk(leaf), this.#leafChunk(other)];
-    return chunk.compare(otherChunk, otherStart, otherStart + HASH_BYTES, start, start + HASH_BYTES);
+    return Buffer.compare(this.#keyBytes(leaf), this.#keyBytes(other));
   }
 
   sameKey(leaf: number, other: number): boolean {
-    return this.#sameBytes(leaf, other, KEY_OFFSET);
+    const [at, otherAt] = [leafAt(leaf) * LEAF_WORDS, leafAt(other) * LEAF_WORDS];
+    return sameWords(this.#leafChunk(leaf).words, at, this.#leafChunk(other).words, otherAt);
   }
 
-  sameLeafHash(leaf: number, other: number): boolean {
-    return this.#sameBytes(leaf, other, 0);
+  /** Whether two leaves are of one account in one state, touched by the same. */
+  sameLeaf(leaf: number, other: number): boolean {
+    const { words } = this.#leafChunk(leaf);
+    const { words: others } = this.#leafChunk(other);
+    const [at, otherAt] = [leafAt(leaf) * LEAF_WORDS, leafAt(other) * LEAF_WORDS];
+    for (let word = 0; word < LEAF_WORDS; word++)
+      if (words[at + word] !== others[otherAt + word]) return false;
+    return true;
+  }
+
+  /** Has the trail of a new leaf go on from that of the old one of its account. */
+  continueTrail(leaf: number, old: number): void {
+    const { words } = this.#leafChunk(leaf);
+    const { words: before } = this.#leafChunk(old);
+    const at = leafAt(leaf) * LEAF_WORDS + TRAIL_WORD;
+    const beforeAt = leafAt(old) * LEAF_WORDS + TRAIL_WORD;
+    for (const block of [0, 1]) words[at + block] ||= before[beforeAt + block] as number;
+    words[at + 2] = (words[at + 2] as number) + (before[beforeAt + 2] as number);
   }
 
   key(leaf: number): Hash {
-    const at = leafAt(leaf) + KEY_OFFSET;
-    return toHex(this.#leafChunk(leaf).subarray(at, at + HASH_BYTES));
+    return toHex(this.#keyBytes(leaf));
   }
 
   address(leaf: number): Address {
-    const at = leafAt(leaf) + ADDRESS_OFFSET;
-    return toHex(this.#leafChunk(leaf).subarray(at, at + ADDRESS_BYTES));
+    const at = leafAt(leaf) * LEAF_WORDS * 4 + ADDRESS_BYTE;
+    return toHex(this.#leafChunk(leaf).bytes.subarray(at, at + ADDRESS_BYTES));
+  }
+
+  account(leaf: number): Account {
+    const { doubles } = this.#leafChunk(leaf);
+    const at = leafAt(leaf) * LEAF_DOUBLES + ACCOUNT_DOUBLE;
+    return {
+      nonce: doubles[at] as number,
+      balance: doubles[at + 1] as number,
+      stake: doubles[at + 2] as number,
+    };
+  }
+
+  record(leaf: number): AccountRecord {
+    const { nonce, balance, stake } = this.account(leaf);
+    const { words } = this.#leafChunk(leaf);
+    const at = leafAt(leaf) * LEAF_WORDS + TRAIL_WORD;
+    return {
+      nonce,
+      balance,
+      stake,
+      touchedIn: words[at] as number,
+      transactedIn: words[at + 1] as number,
+      touches: words[at + 2] as number,
+    };
   }
 
   hash(ref: number): Hash {
-    if (ref === EMPTY) return ZERO_HASH;
-    const bytes = Buffer.alloc(HASH_BYTES);
-    this.#copyHash(ref, bytes, 0);
-    return toHex(bytes);
+    return ref === EMPTY ? ZERO_HASH : toHex(Buffer.from(this.#hashOf(ref), 'binary'));
   }
 
-  #copyHash(ref: number, target: Buffer, at: number): void {
-    if (ref < 0) this.#leafChunk(ref).copy(target, at, leafAt(ref), leafAt(ref) + HASH_BYTES);
-    else if (ref === EMPTY) target.fill(0, at, at + HASH_BYTES);
-    else {
-      const from = ((ref - 1) & IN_CHUNK) * HASH_BYTES;
-      (this.#innerHashes[(ref - 1) >> CHUNK_BITS] as Buffer).copy(target, at, from, from + HASH_BYTES);
+  /**
+   * Where each of `count` paths ends. All of them take a step before any takes the next: the places that one step reads do
+   * not depend on each other, so the processor waits for many of them at a time, and not for one after the other.
+   */
+  #descend(root: number, count: number, bit: (path: number, depth: number) => 0 | 1): Int32Array {
+    const refs = new Int32Array(count).fill(root);
+    let going = root > 0 ? count : 0;
+    for (let depth = 0; going > 0; depth++) {
+      going = 0;
+      for (let path = 0; path < count; path++) {
+        const ref = refs[path] as number;
+        if (ref <= 0) continue;
+        const child = this.#child(ref, bit(path, depth));
+        refs[path] = child;
+        if (child > 0) going++;
+      }
     }
+    return refs;
+  }
+
+  /** Makes `ref` a child of an inner node. */
+  #attach(inner: number, side: 0 | 1, ref: number): void {
+    const { bytes, words } = this.#inner[inner >> CHUNK_BITS] as Chunk;
+    const at = (inner & IN_CHUNK) * INNER_WORDS;
+    words[at + side] = ref;
+    const hashAt = (at + HASHES_WORD + side * HASH_WORDS) * 4;
+    if (ref === EMPTY) bytes.fill(0, hashAt, hashAt + HASH_BYTES);
+    else bytes.write(this.#hashOf(ref), hashAt, 'binary');
+  }
+
+  /** Each character a byte of the hash. */
+  #hashOf(ref: number): string {
+    if (ref > 0) {
+      const { words } = this.#inner[(ref - 1) >> CHUNK_BITS] as Chunk;
+      this.#innerInput.take(words, ((ref - 1) & IN_CHUNK) * INNER_WORDS + HASHES_WORD, 2 * HASH_WORDS);
+      return this.#innerInput.hash();
+    }
+    this.#leafInput.take(this.#leafChunk(ref).words, leafAt(ref) * LEAF_WORDS, HASH_WORDS);
+    return this.#leafInput.hash(HASH_BYTES, encodeAccount(this.account(ref)));
   }
 
   #child(inner: number, side: 0 | 1): number {
-    const children = this.#innerChildren[(inner - 1) >> CHUNK_BITS] as Int32Array;
-    return children[2 * ((inner - 1) & IN_CHUNK) + side] as number;
+    const { words } = this.#inner[(inner - 1) >> CHUNK_BITS] as Chunk;
+    return words[((inner - 1) & IN_CHUNK) * INNER_WORDS + side] as number;
   }
 
-  #sameBytes(leaf: number, other: number, offset: number): boolean {
-    const start = leafAt(leaf) + offset;
-    const otherStart = leafAt(other) + offset;
-    const otherChunk = this.#leafChunk(other);
-    return (
-      this.#leafChunk(leaf).compare(
-        otherChunk,
-        otherStart,
-        otherStart + HASH_BYTES,
-        start,
-        start + HASH_BYTES,
-      ) === 0
-    );
+  #keyBytes(leaf: number): Buffer {
+    const at = leafAt(leaf) * LEAF_WORDS * 4;
+    return this.#leafChunk(leaf).bytes.subarray(at, at + HASH_BYTES);
   }
 
-  #leafChunk(leaf: number): Buffer {
-    return this.#leaves[~leaf >> CHUNK_BITS] as Buffer;
+  #leafChunk(leaf: number): Chunk {
+    return this.#leaves[~leaf >> CHUNK_BITS] as Chunk;
+  }
+
+  #readAddress(address: Address): void {
+    if (this.#addressInput.write(address, 'hex') !== ADDRESS_BYTES)
+      throw new TypeError(`no address: ${address}`);
   }
 
   #newLeaf(): number {
-    if ((this.#leafEnd & IN_CHUNK) === 0) this.#leaves.push(Buffer.alloc(CHUNK_NODES * LEAF_BYTES));
+    if ((this.#leafEnd & IN_CHUNK) === 0)
+      this.#leaves.push(chunkOf(new Uint8Array(CHUNK_NODES * LEAF_WORDS * 4)));
     return this.#leafEnd++;
   }
 
   #newInner(): number {
-    if ((this.#innerEnd & IN_CHUNK) === 0) {
-      this.#innerHashes.push(Buffer.alloc(CHUNK_NODES * HASH_BYTES));
-      this.#innerChildren.push(new Int32Array(2 * CHUNK_NODES));
-    }
+    if ((this.#innerEnd & IN_CHUNK) === 0)
+      this.#inner.push(chunkOf(new Uint8Array(CHUNK_NODES * INNER_WORDS * 4)));
     return this.#innerEnd++;
   }
 }
 
-function chunksOf(nodes: number): number {
+/** One byte and what follows it, which begins at a whole word: nodes are copied there faster than by bytes. */
+class HashInput {
+  readonly #bytes: Buffer;
+  readonly #words: Int32Array;
+
+  constructor(prefix: number, length: number) {
+    const memory = new ArrayBuffer(4 + length);
+    this.#bytes = Buffer.from(memory, 3);
+    this.#words = new Int32Array(memory, 4);
+    this.#bytes[0] = prefix;
+  }
+
+  take(source: Int32Array, at: number, count: number): void {
+    const words = this.#words;
+    for (let word = 0; word < count; word++) words[word] = source[at + word] as number;
+  }
+
+  /** Of all of it; or of `length` bytes behind the prefix and `rest`. */
+  hash(length = 0, rest?: Uint8Array): string {
+    if (rest === undefined) return hash('sha256', this.#bytes, 'binary');
+    this.#bytes.set(rest, 1 + length);
+    return hash('sha256', this.#bytes.subarray(0, 1 + length + rest.length), 'binary');
+  }
+}
+
+function chunksFor(nodes: number): number {
   return Math.ceil(nodes / CHUNK_NODES);
 }
 
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+function chunkOf(piece: Uint8Array): Chunk {
+  // Words and doubles begin where they may.
+  const { buffer, byteOffset, byteLength } =
+    piece.byteOffset % Float64Array.BYTES_PER_ELEMENT === 0 ? piece : new Uint8Array(piece);
+  return {
+    bytes: Buffer.from(buffer, byteOffset, byteLength),
+    words: new Int32Array(buffer, byteOffset, byteLength / Int32Array.BYTES_PER_ELEMENT),
+    doubles: new Float64Array(buffer, byteOffset, byteLength / Float64Array.BYTES_PER_ELEMENT),
+  };
 }
 
+/** Where a leaf is in its chunk. */
 function leafAt(leaf: number): number {
-  return (~leaf & IN_CHUNK) * LEAF_BYTES;
+  return ~leaf & IN_CHUNK;
+}
+
+function bitOf(bytes: Uint8Array, start: number, bit: number): 0 | 1 {
+  return (((bytes[start + (bit >> 3)] as number) >> (7 - (bit & 7))) & 1) as 0 | 1;
+}
+
+/** Of two hashes. */
+function sameWords(words: Int32Array, at: number, others: Int32Array, otherAt: number): boolean {
+  for (let word = 0; word < HASH_WORDS; word++) if (words[at + word] !== others[otherAt + word]) return false;
+  return true;
 }
 
 /** By way of a string: three times as fast as the buffer that `hash` would otherwise allocate. */

@@ -4,6 +4,7 @@
  */
 import type { Hash } from './bytes.js';
 import { malformed } from './errors.js';
+import type { Trail } from './state.js';
 import { EMPTY, NodeArena } from './state-arena.js';
 import { type AccountEntry, isEmpty, type KeyPath, type PlacedHash } from './state-part.js';
 import { plant, StateTree } from './state-tree.js';
@@ -13,6 +14,7 @@ export const MAX_OPEN_PLACES = 65_536;
 
 export class StateAssembly {
   readonly #root: PlacedHash;
+  readonly #trail: Trail | undefined;
   readonly #arena = new NodeArena();
   /** Places whose content is still to be had. */
   readonly #open = new Map<KeyPath, Hash>();
@@ -20,9 +22,13 @@ export class StateAssembly {
   readonly #planted = new Map<KeyPath, number>();
   #size = 0;
 
-  /** @param root the `hash_state` of a final header */
-  constructor(root: Hash) {
+  /**
+   * @param root the `hash_state` of a final header
+   * @param trail of every account
+   */
+  constructor(root: Hash, trail?: Trail) {
     this.#root = { path: '', hash: root };
+    this.#trail = trail;
     this.#add(this.#root);
   }
 
@@ -61,7 +67,7 @@ export class StateAssembly {
   /** Takes the accounts of a place. @throws ProtocolError MALFORMED if it has others; nothing has changed then */
   take({ path, hash }: PlacedHash, entries: readonly AccountEntry[]): void {
     const arena = this.#arena;
-    const leaves = entries.map(({ address, account }) => arena.createLeaf(address, account));
+    const leaves = entries.map(({ address, account }) => arena.createLeaf(address, account, this.#trail));
     const why = this.#faultOf(path, leaves);
     const ref = why === undefined ? plant(arena, path.length, leaves) : EMPTY;
     if (why === undefined && arena.hash(ref) === hash) {

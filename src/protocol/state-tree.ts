@@ -1,12 +1,12 @@
 /**
  * The state tree (section 4): a compact sparse Merkle tree over all accounts, in memory. An update makes the nodes of
  * a new version beside those of the head, so that several blocks competing for one height can each have their root;
- * one is committed, the others discarded, and the cost of each follows the number of accounts it changes. The tree
- * keeps no values: only hashes, and which account a leaf is for.
+ * one is committed, the others discarded, and the cost of each follows the number of accounts it changes. Its leaves
+ * hold the accounts, so the head is also where they are read.
  */
 import { type Address, fromHex, type Hash } from './bytes.js';
 import { sha256 } from './hash.js';
-import { type Account, EMPTY_ACCOUNT, encodeAccount } from './state.js';
+import { type Account, type AccountRecord, encodeAccount, type Trail } from './state.js';
 import { type ArenaLayout, EMPTY, HASH_BYTES, NodeArena } from './state-arena.js';
 import type { KeyPath } from './state-part.js';
 import { keyBit, type StateProof } from './state-proof.js';
@@ -35,7 +35,7 @@ export interface Subtree {
   readonly path: KeyPath;
   readonly hash: Hash;
   /** In the order of their keys. */
-  readonly addresses: readonly Address[];
+  readonly accounts: readonly (readonly [Address, Account])[];
 }
 
 /** The head as it is now, to be walked while the tree goes on. */
@@ -47,13 +47,16 @@ export interface HeldTree {
   release(): void;
 }
 
+/** What a change of an account adds to its trail: 0 where nothing is. */
+export type TrailOf = (address: Address) => Trail;
+
 /** A version of the state that is not (yet) the head. */
 export interface TreeUpdate {
   readonly root: Hash;
   /** Accounts in this version. */
   readonly size: number;
   /** An update on top of this one; it can be committed once this one is. */
-  update(changes: Iterable<readonly [Address, Account]>): TreeUpdate;
+  update(changes: Iterable<readonly [Address, Account]>, trailOf?: TrailOf): TreeUpdate;
   /**
    * Makes this version the head; every other update of the old head is stale from then on.
    * @throws Error if it is stale, discarded, committed already, or its parent is not the head.
@@ -81,12 +84,12 @@ export class StateTree {
     return tree;
   }
 
-  /** As `build`, from entries that come from a disk. */
-  static async buildAsync(entries: AsyncIterable<readonly [Address, Account]>): Promise<StateTree> {
+  /** As `build`, from records that come from a disk. */
+  static async buildAsync(records: AsyncIterable<readonly [Address, AccountRecord]>): Promise<StateTree> {
     const tree = new StateTree();
     const { arena, head } = tree.#versions;
     const leaves: number[] = [];
-    for await (const [address, account] of entries) leaves.push(arena.createLeaf(address, account));
+    for await (const [address, record] of records) leaves.push(arena.createLeaf(address, record, record));
     head.derive(leaves).commit();
     return tree;
   }
@@ -145,17 +148,19 @@ export class StateTree {
     };
   }
 
-  /** Whether `account` is what the head has of `address`; undefined for no account. */
-  matches(address: Address, account: Account | undefined): boolean {
+  /** The head's account of `address`. */
+  record(address: Address): AccountRecord | undefined {
     const { arena, head } = this.#versions;
-    const wanted = arena.createLeaf(address, account ?? EMPTY_ACCOUNT);
-    let ref = head.ref;
-    for (let depth = 0; ref > 0; depth++)
-      ref = arena.keyBit(wanted, depth) === 0 ? arena.left(ref) : arena.right(ref);
-    const found = ref < 0 && arena.sameKey(ref, wanted);
-    const matches = account === undefined ? !found : found && arena.sameLeafHash(ref, wanted);
-    arena.unmake(wanted);
-    return matches;
+    const leaf = arena.find(head.ref, address);
+    return leaf === EMPTY ? undefined : arena.record(leaf);
+  }
+
+  /** As `record`, of several accounts, in less time. */
+  records(addresses: readonly Address[]): (AccountRecord | undefined)[] {
+    const { arena, head } = this.#versions;
+    return Array.from(arena.findAll(head.ref, addresses), (leaf) =>
+      leaf === EMPTY ? undefined : arena.record(leaf),
+    );
   }
 
   /** `hash_state` of the head. */
@@ -177,15 +182,12 @@ export class StateTree {
    * The head with these accounts set, as a version of its own; of an address given twice the last counts.
    * @throws Error if MAX_OPEN_UPDATES are open; TypeError for an address or account that is none.
    */
-  update(changes: Iterable<readonly [Address, Account]>): TreeUpdate {
-    return this.#versions.head.update(changes);
+  update(changes: Iterable<readonly [Address, Account]>, trailOf?: TrailOf): TreeUpdate {
+    return this.#versions.head.update(changes, trailOf);
   }
 
-  /**
-   * Proves the head's account of `address`, or that there is none. `accountOf` gives the head's account of an address
-   * that is in the tree: that one's, or that of the other account whose leaf ends the path.
-   */
-  prove(address: Address, accountOf: (address: Address) => Account | undefined): StateProof {
+  /** Proves the head's account of `address`, or that there is none. */
+  prove(address: Address): StateProof {
     const { arena, head } = this.#versions;
     const key = sha256(fromHex(address));
     const siblings: Hash[] = [];
@@ -197,10 +199,7 @@ export class StateTree {
       ref = on;
     }
     if (ref === EMPTY) return { siblings, leaf: null };
-    const account = accountOf(arena.address(ref));
-    if (account === undefined)
-      throw new Error(`the state tree has ${arena.address(ref)}, its caller has not`);
-    return { siblings, leaf: [arena.key(ref), encodeAccount(account)] };
+    return { siblings, leaf: [arena.key(ref), encodeAccount(arena.account(ref))] };
   }
 }
 
@@ -209,25 +208,15 @@ export function plant(arena: NodeArena, depth: number, leaves: readonly number[]
   return new Merge(arena, leaves).alone(depth);
 }
 
-/** The hash of the subtree at `depth` with these accounts, each once, whose keys all lead there. */
-export function subtreeHash(
-  depth: number,
-  entries: readonly { readonly address: Address; readonly account: Account }[],
-): Hash {
-  const arena = new NodeArena();
-  const leaves = entries.map(({ address, account }) => arena.createLeaf(address, account));
-  return arena.hash(plant(arena, depth, leaves));
-}
-
 function* subtreesOf(
   arena: NodeArena,
   ref: number,
   path: KeyPath,
   maxAccounts: number,
 ): Generator<Subtree, void, undefined> {
-  const addresses: Address[] = [];
-  if (collect(arena, ref, addresses, maxAccounts)) {
-    yield { path, hash: arena.hash(ref), addresses };
+  const accounts: (readonly [Address, Account])[] = [];
+  if (collect(arena, ref, accounts, maxAccounts)) {
+    yield { path, hash: arena.hash(ref), accounts };
     return;
   }
   yield* subtreesOf(arena, arena.left(ref), `${path}0`, maxAccounts);
@@ -235,10 +224,15 @@ function* subtreesOf(
 }
 
 /** False as soon as there are more than `max`. */
-function collect(arena: NodeArena, ref: number, addresses: Address[], max: number): boolean {
+function collect(
+  arena: NodeArena,
+  ref: number,
+  accounts: (readonly [Address, Account])[],
+  max: number,
+): boolean {
   if (ref === EMPTY) return true;
-  if (ref < 0) return addresses.push(arena.address(ref)) <= max;
-  return collect(arena, arena.left(ref), addresses, max) && collect(arena, arena.right(ref), addresses, max);
+  if (ref < 0) return accounts.push([arena.address(ref), arena.account(ref)]) <= max;
+  return collect(arena, arena.left(ref), accounts, max) && collect(arena, arena.right(ref), accounts, max);
 }
 
 /** What all versions of one tree share. */
@@ -278,13 +272,13 @@ class Version implements TreeUpdate {
     this.#state = state;
   }
 
-  update(changes: Iterable<readonly [Address, Account]>): TreeUpdate {
+  update(changes: Iterable<readonly [Address, Account]>, trailOf?: TrailOf): TreeUpdate {
     const { arena, open } = this.#versions;
     if (this.#state === 'gone') throw new Error('an update on a state that is stale or discarded');
     if (open >= MAX_OPEN_UPDATES) throw new Error(`${open} state updates are open: some are never discarded`);
     const leaves: number[] = [];
     for (const [address, account] of changes instanceof Map ? changes : new Map(changes)) {
-      leaves.push(arena.createLeaf(address, account));
+      leaves.push(arena.createLeaf(address, account, trailOf?.(address)));
     }
     return this.derive(leaves);
   }
@@ -367,6 +361,7 @@ class Merge {
   }
 
   into(version: Version): Merged {
+    this.#arena.fetchPaths(version.ref, this.#leaves);
     const ref = this.#merge(version.ref, 0, 0, this.#leaves.length);
     return { ref, size: version.size + this.#added, made: this.#made, replaced: this.#replaced };
   }
@@ -404,12 +399,14 @@ class Merge {
     if (ref > 0) {
       if (newLeft === left && newRight === right) return ref;
       this.#replaced.push(ref);
+      return this.#make(arena.replaceInner(ref, newLeft, newRight));
     }
     return this.#make(arena.createInner(newLeft, newRight));
   }
 
   #replaceLeaf(old: number, leaf: number): number {
-    if (this.#arena.sameLeafHash(old, leaf)) {
+    this.#arena.continueTrail(leaf, old);
+    if (this.#arena.sameLeaf(old, leaf)) {
       this.#arena.free(leaf);
       return old;
     }

@@ -15,16 +15,7 @@ import { type Address, fromHex, toHex } from '../protocol/bytes.js';
 import { encode } from '../protocol/encoding.js';
 import { malformed } from '../protocol/errors.js';
 import { Fields } from '../protocol/fields.js';
-import type { Account } from '../protocol/state.js';
-
-/** An account and the newest blocks that touched it. */
-export interface AccountRecord extends Account {
-  readonly touchedIn: number;
-  /** The newest block with a transaction from or to it; 0 if there is none. */
-  readonly transactedIn: number;
-  /** How many blocks touched it. */
-  readonly touches: number;
-}
+import type { Account, AccountRecord } from '../protocol/state.js';
 
 /** An account after a block that touched it. */
 export interface AccountChange extends Account {
@@ -105,6 +96,19 @@ export class BlockChanges {
     const indices = fields.array('indices').map((index) => Fields.of([index], 1, 'change').integer('index'));
     return { nonce, balance, stake, before: before.touches === 0 ? undefined : before, indices };
   }
+}
+
+/** The account's record after block `number`, which did this to it. */
+export function recordAfter(number: number, change: AccountChange): AccountRecord {
+  const { nonce, balance, stake, before, indices } = change;
+  return {
+    nonce,
+    balance,
+    stake,
+    touchedIn: number,
+    transactedIn: indices.length > 0 ? number : (before?.transactedIn ?? 0),
+    touches: (before?.touches ?? 0) + 1,
+  };
 }
 
 /** @param changes of sorted addresses */

@@ -3,17 +3,17 @@
  *
  * One block is one atomic, synced batch, and the head moves only once that batch is on the disk, so every reader sees
  * the chain as of `head`, also while the next block is being written. The state tree is not in here: at start the node
- * builds it from `accounts()` and hands its root to `assertStateRoot`, or takes up a copy; each account that is read is
- * held against it.
+ * builds it from `records()` and hands its root to `assertStateRoot`, or takes up a copy. From `attach` on the accounts of
+ * the head are read in the tree, which moves together with the head; the database has them for the next start.
  */
 import type { Store, StoreOperation } from '../ports/store.js';
 import { type Block, GENESIS_NUMBER } from '../protocol/block.js';
 import { type Address, fromHex, type Hash, isAddress, ZERO_HASH } from '../protocol/bytes.js';
 import { malformed, ProtocolError } from '../protocol/errors.js';
 import { type SealedHeader, splitBlock } from '../protocol/sealed-header.js';
-import type { Account } from '../protocol/state.js';
+import type { Account, AccountRecord } from '../protocol/state.js';
 import type { AccountEntry } from '../protocol/state-part.js';
-import { type AccountRecord, type BlockChanges, decodeRecord } from './block-changes.js';
+import { type BlockChanges, decodeRecord, recordAfter } from './block-changes.js';
 import { type CheckedHead, checkChain } from './chain-check.js';
 import { type BlockCommit, commitBatch, rewrites, TOUCHES_PER_MILESTONE, touchedBy } from './commit-batch.js';
 import { bringUpToDate, putFormat } from './format.js';
@@ -54,10 +54,11 @@ const CHANGES_CACHE = 16;
 /** The genesis block and what it creates. */
 export type Genesis = Pick<BlockCommit, 'block' | 'changes' | 'supply'>;
 
-/** What the accounts are held against when they are read: the state tree. */
-export interface StateWitness {
-  readonly root: Hash;
-  matches(address: Address, account: Account | undefined): boolean;
+/** The accounts of the head in memory: the state tree. */
+export interface HeadState {
+  record(address: Address): AccountRecord | undefined;
+  /** Of several accounts, in less time. */
+  records(addresses: readonly Address[]): readonly (AccountRecord | undefined)[];
 }
 
 export class ChainStore {
@@ -71,7 +72,7 @@ export class ChainStore {
   #transactedIn: number;
   readonly #accounts = new Lru<Address, AccountRecord>(ACCOUNT_CACHE);
   readonly #publicKeys = new Lru<Address, Uint8Array>(PUBLIC_KEY_CACHE);
-  #witness: StateWitness | undefined;
+  #state: HeadState | undefined;
   readonly #changes = new Lru<number, BlockChanges>(CHANGES_CACHE);
   /**
    * While a block is being written: what it touches, as of the head. The store may already answer with later values.
@@ -151,6 +152,8 @@ export class ChainStore {
     const operations: StoreOperation[] = [];
     for (const commit of commits) {
       assertFollows(commit, head);
+      if ((commit.update === undefined) !== (this.#state === undefined))
+        throw new Error('a block goes with an update of the state exactly if a state is attached');
       const touched = touchedBy(commit);
       for (const address of touched.keys())
         if (!before.has(address)) before.set(address, this.#record(address));
@@ -168,6 +171,7 @@ export class ChainStore {
     this.#head = head;
     if (last !== undefined) this.#headBlock = sealedHeaderOf(last.block);
     this.#transactedIn = transactedIn;
+    for (const { update } of commits) update?.commit();
     for (const [address, record] of records) this.#accounts.set(address, record);
   }
 
@@ -201,16 +205,16 @@ export class ChainStore {
     await this.#store.compact?.({ from: changesKey(0), to: changesKey(number + 1) });
   }
 
-  /** @throws StorageError DAMAGED unless `root`, made from `accounts()`, is the head's state root */
+  /** @throws StorageError DAMAGED unless `root`, made from `records()`, is the head's state root */
   assertStateRoot(root: Hash): void {
     if (root !== this.#headBlock.header.hashState) {
       throw chainDamaged(`its accounts are not those of block ${this.#head.number}`);
     }
   }
 
-  /** From now on no account is given of which `witness` says otherwise: damage is noticed when it is met. */
-  watch(witness: StateWitness): void {
-    this.#witness = witness;
+  /** From now on the accounts of the head are those of `state`, which the updates of further commits move. */
+  attach(state: HeadState): void {
+    this.#state = state;
   }
 
   /** Wire forms; undefined above the head, below genesis, and where only the header is kept. */
@@ -247,6 +251,15 @@ export class ChainStore {
     return record && accountOf(record);
   }
 
+  /** These accounts are about to be read: together they are found in less time. */
+  expect(addresses: Iterable<Address>): void {
+    const state = this.#state;
+    if (state === undefined) return;
+    const unknown = [...new Set(addresses)].filter((address) => !this.#accounts.has(address));
+    for (const [i, record] of state.records(unknown).entries())
+      if (record !== undefined) this.#accounts.set(unknown[i] as Address, record);
+  }
+
   /** PKCS#1 DER, known from the account's first transaction on. @throws StorageError DAMAGED if it is lost since */
   publicKey(address: Address): Uint8Array | undefined {
     const cached = this.#publicKeys.get(address);
@@ -269,15 +282,10 @@ export class ChainStore {
   }
 
   /**
-   * As `accountAt`, with its public key, for one who goes through all accounts: it leaves no trace in the caches.
-   * @throws ProtocolError PRUNED; StorageError DAMAGED
+   * An account with its public key, for one who goes through all of them: it leaves no trace in the caches.
+   * @throws StorageError DAMAGED
    */
-  async entryAt(address: Address, number: number): Promise<AccountEntry | undefined> {
-    this.#assertStateKept(number);
-    const before = this.#beforeCommit;
-    const record = before?.has(address) ? before.get(address) : this.#tables.account(address);
-    const account = record && (await this.#asOf(address, record, number));
-    if (account === undefined) return undefined;
+  entryOf(address: Address, account: Account): AccountEntry {
     const publicKey = account.nonce > 0 ? this.#tables.publicKey(address) : null;
     return { address, account, publicKey: present(publicKey, `the public key of ${address}`) };
   }
@@ -287,11 +295,17 @@ export class ChainStore {
    * @throws ProtocolError PRUNED
    */
   async touchedAccounts(number: number): Promise<(readonly [Address, Account])[]> {
+    return this.touchedRecords(number).map(([address, record]) => [address, accountOf(record)]);
+  }
+
+  /** As `touchedAccounts`, with their trails. */
+  touchedRecords(number: number): (readonly [Address, AccountRecord])[] {
     this.#assertFinal(number);
     if (!this.isKept(number)) throw pruned(this.#base);
-    const accounts: (readonly [Address, Account])[] = [];
-    for (const [address, change] of this.#changesOf(number)) accounts.push([address, accountOf(change)]);
-    return accounts;
+    const records: (readonly [Address, AccountRecord])[] = [];
+    for (const [address, change] of this.#changesOf(number))
+      records.push([address, recordAfter(number, change)]);
+    return records;
   }
 
   /**
@@ -303,9 +317,12 @@ export class ChainStore {
     return this.#accountsAt(number, after);
   }
 
-  /** Every account as of the head at the time of the call, in address order. */
-  accounts(): AsyncIterable<readonly [Address, Account]> {
-    return this.accountsAt(this.#head.number);
+  /** Every account of the head with its trail, in address order: before anything is committed. */
+  async *records(): AsyncGenerator<readonly [Address, AccountRecord]> {
+    for await (const [key, value] of this.#store.entries(accountsBehind(undefined))) {
+      const address = addressIn(key);
+      yield [address, parsed(`account ${address}`, value, decodeRecord)];
+    }
   }
 
   /** Accounts as of the head, in address order. @throws ProtocolError MALFORMED for a bad cursor */
@@ -360,21 +377,16 @@ export class ChainStore {
   }
 
   #record(address: Address): AccountRecord | undefined {
-    if (this.#beforeCommit?.has(address)) return this.#beforeCommit.get(address);
     const cached = this.#accounts.get(address);
     if (cached !== undefined) return cached;
-    const record = this.#tables.account(address);
-    this.#assertWitnessed(address, record);
+    const record = this.#state === undefined ? this.#stored(address) : this.#state.record(address);
     if (record !== undefined) this.#accounts.set(address, record);
     return record;
   }
 
-  #assertWitnessed(address: Address, record: AccountRecord | undefined): void {
-    const witness = this.#witness;
-    // It may be a moment ahead or behind while a block is being committed.
-    if (witness === undefined || witness.root !== this.#headBlock.header.hashState) return;
-    if (!witness.matches(address, record))
-      throw chainDamaged(`account ${address} is not as block ${this.#head.number} has it`);
+  #stored(address: Address): AccountRecord | undefined {
+    const before = this.#beforeCommit;
+    return before?.has(address) ? before.get(address) : this.#tables.account(address);
   }
 
   /**
@@ -396,8 +408,11 @@ export class ChainStore {
   ): AsyncGenerator<readonly [Address, Account]> {
     for await (const [key, value] of this.#store.entries(accountsBehind(after))) {
       const address = addressIn(key);
-      const record = parsed(`account ${address}`, value, decodeRecord);
-      const account = await this.#asOf(address, record, number);
+      const record =
+        this.#state === undefined
+          ? parsed(`account ${address}`, value, decodeRecord)
+          : this.#state.record(address);
+      const account = record && (await this.#asOf(address, record, number));
       if (account !== undefined) yield [address, account];
     }
   }

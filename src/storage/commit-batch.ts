@@ -3,8 +3,9 @@ import type { StoreOperation } from '../ports/store.js';
 import type { Block } from '../protocol/block.js';
 import type { Address } from '../protocol/bytes.js';
 import type { Certificate } from '../protocol/certificate.js';
-import type { Account } from '../protocol/state.js';
-import { type AccountChange, type AccountRecord, encodeChanges } from './block-changes.js';
+import type { Account, AccountRecord } from '../protocol/state.js';
+import type { TreeUpdate } from '../protocol/state-tree.js';
+import { type AccountChange, encodeChanges, recordAfter } from './block-changes.js';
 import {
   type Head,
   putAccount,
@@ -25,12 +26,14 @@ export interface BlockCommit {
   readonly block: Block;
   /** Null for genesis only. */
   readonly certificate: Certificate | null;
-  /** Every account that the block changed or created, as it is afterwards. */
+  /** Every account that the block touched, as it is afterwards: those that its transactions name are among them. */
   readonly changes: ReadonlyMap<Address, Account>;
   /** Public keys (PKCS#1 DER) that became known in this block. */
   readonly newKeys: ReadonlyMap<Address, Uint8Array>;
   /** All balances and stakes afterwards. */
   readonly supply: number;
+  /** The state tree with the changes, if one is attached to the chain: it becomes the head together with the block. */
+  readonly update?: Pick<TreeUpdate, 'commit'>;
 }
 
 export interface CommitBatch {
@@ -81,15 +84,15 @@ export function commitBatch(
   const records = new Map<Address, AccountRecord>();
   for (const [address, indices] of touched) {
     const old = before(address);
-    const account = changes.get(address) ?? old;
-    if (account === undefined) throw new Error(`block ${number} names ${address}, which it did not create`);
+    const account = changes.get(address);
+    if (account === undefined)
+      throw new Error(`block ${number} names ${address}, which its changes leave out`);
     const { nonce, balance, stake } = account;
-    accountChanges.set(address, { nonce, balance, stake, before: old, indices });
-    const transactedIn = indices.length > 0 ? number : (old?.transactedIn ?? 0);
-    const touches = (old?.touches ?? 0) + 1;
-    const record: AccountRecord = { nonce, balance, stake, touchedIn: number, transactedIn, touches };
+    const change: AccountChange = { nonce, balance, stake, before: old, indices };
+    const record = recordAfter(number, change);
+    accountChanges.set(address, change);
     records.set(address, record);
-    if (isMilestone(touches)) operations.push(putMilestone(address, number));
+    if (isMilestone(record.touches)) operations.push(putMilestone(address, number));
   }
   operations.push(
     putChanges(number, encodeChanges(block.transactions.length, previousTransacted, accountChanges)),

@@ -21,6 +21,11 @@ export class Lru<K, V> {
     return this.#entries.renew(key);
   }
 
+  /** As `get`, which alone counts as a use. */
+  has(key: K): boolean {
+    return this.#entries.has(key);
+  }
+
   /** What is too heavy alone is not kept. */
   set(key: K, value: V): void {
     const known = this.#entries.get(key);

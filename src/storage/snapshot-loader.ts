@@ -5,6 +5,7 @@
  */
 import type { Store, StoreOperation } from '../ports/store.js';
 import type { SealedHeader } from '../protocol/sealed-header.js';
+import { trailFrom } from '../protocol/state.js';
 import type { AccountEntry } from '../protocol/state-part.js';
 import { ChainStore, type Genesis } from './chain-store.js';
 import { FORMAT, UNFINISHED } from './format.js';
@@ -39,12 +40,11 @@ export class SnapshotLoader {
   }
 
   /**
-   * Accounts, in any order, each once. What touched an account before is not known: it counts as touched, and as
-   * transacted with, by the block of the state, so that lists that lead beyond it end there, with PRUNED.
+   * Accounts, in any order, each once. Lists of what was before the block of the state end there, with PRUNED.
    */
   async add(entries: readonly AccountEntry[]): Promise<void> {
     const operations: StoreOperation[] = [];
-    const [touchedIn, transactedIn, touches] = [this.#number, this.#number, 1];
+    const { touchedIn, transactedIn, touches } = trailFrom(this.#number);
     for (const { address, account, publicKey } of entries) {
       const { nonce, balance, stake } = account;
       operations.push(putAccount(address, { nonce, balance, stake, touchedIn, transactedIn, touches }));

@@ -6,7 +6,8 @@ import { decode, encode, type Value } from '../protocol/encoding.js';
 import { ProtocolError } from '../protocol/errors.js';
 import { Fields, MAX_HEIGHT } from '../protocol/fields.js';
 import { joinBlock, splitBlock } from '../protocol/sealed-header.js';
-import { type AccountRecord, BlockChanges, decodeRecord, encodeRecord } from './block-changes.js';
+import type { AccountRecord } from '../protocol/state.js';
+import { BlockChanges, decodeRecord, encodeRecord } from './block-changes.js';
 import { damaged, type StorageError } from './errors.js';
 import {
   accountKey,

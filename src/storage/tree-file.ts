@@ -17,7 +17,7 @@ import { NodeArena } from '../protocol/state-arena.js';
 import { StateTree, type TreeImage } from '../protocol/state-tree.js';
 
 /** To be raised with every change of the file's form, or of what the pieces of a NodeArena are. */
-const VERSION = 1;
+const VERSION = 2;
 const NUMBER_BYTES = 4;
 /** More than any head has: a damaged length makes nothing large. */
 const MAX_HEAD_BYTES = 4_096;
@@ -25,6 +25,8 @@ const MAX_HEAD_BYTES = 4_096;
 /** The block after which the tree stood so. */
 export interface TreePlace {
   readonly genesisId: Hash;
+  /** From where on the chain has headers (Base.lowestHeader), and the accounts their trails. */
+  readonly begin: number;
   readonly number: number;
   readonly blockId: Hash;
 }
@@ -65,13 +67,14 @@ export async function readTree(files: Files, name: string): Promise<StoredTree |
   }
 }
 
-function* partsOf({ genesisId, number, blockId }: TreePlace, image: TreeImage): Generator<Uint8Array> {
+function* partsOf({ genesisId, begin, number, blockId }: TreePlace, image: TreeImage): Generator<Uint8Array> {
   const { root, size, ref, layout } = image;
   const { innerEnd, leafEnd, freeInner, freeLeaves } = layout;
   const head: Head = {
     version: VERSION,
     byteOrder: endianness(),
     genesisId,
+    begin,
     number,
     blockId,
     root,
@@ -113,9 +116,9 @@ async function read(file: OpenFile): Promise<StoredTree | undefined> {
   const parts = await readParts(file, prefix.length + length, lengths);
   if (parts === undefined) return undefined;
   const [freeInner, freeLeaves, ...pieces] = parts as [Uint8Array, Uint8Array, ...Uint8Array[]];
-  const { innerEnd, leafEnd, genesisId, number, blockId } = head;
+  const { innerEnd, leafEnd, genesisId, begin, number, blockId } = head;
   const layout = { innerEnd, leafEnd, freeInner: integersOf(freeInner), freeLeaves: integersOf(freeLeaves) };
-  return { genesisId, number, blockId, tree: StateTree.restore({ ...head, layout }, pieces) };
+  return { genesisId, begin, number, blockId, tree: StateTree.restore({ ...head, layout }, pieces) };
 }
 
 /** Undefined if one fails its checksum. */

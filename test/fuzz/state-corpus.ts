@@ -36,8 +36,8 @@ function subtreesOf(maxAccounts: number): Subtree[] {
   return subtrees;
 }
 
-function accountsOf({ addresses }: Subtree): Uint8Array {
-  return encodeAccounts(addresses.map((address) => entries.get(address) as AccountEntry));
+function accountsOf({ accounts }: Subtree): Uint8Array {
+  return encodeAccounts(accounts.map(([address]) => entries.get(address) as AccountEntry));
 }
 
 export const ROOT: PlacedHash = { path: '', hash: tree.root };

@@ -1,9 +1,10 @@
 /** Holds what a node keeps of its older blocks against what it was told to keep. */
 
 import type { Node } from '../../src/node/node.js';
-import { type Hash, ZERO_HASH } from '../../src/protocol/bytes.js';
+import { type Address, type Hash, ZERO_HASH } from '../../src/protocol/bytes.js';
 import { ProtocolError } from '../../src/protocol/errors.js';
 import { decodeSealedHeader } from '../../src/protocol/sealed-header.js';
+import type { Account } from '../../src/protocol/state.js';
 import { StateTree } from '../../src/protocol/state-tree.js';
 import { BODY, CHANGES, MILESTONE, numberIn, TRANSACTION, table } from '../../src/storage/keys.js';
 import { ChainTables, decodePlace } from '../../src/storage/tables.js';
@@ -52,8 +53,10 @@ export async function assertPruned(
     if (number === base && header !== undefined) root = header.header.hashState;
     if (number > 1 && number <= base) await assertRefused(name, node, number);
   }
-  const tree = await StateTree.buildAsync(node.reader.accountsAt(base));
-  if (tree.root !== root) violated(`${name} holds other accounts as of its base ${base}`);
+  const accounts = new Map<Address, Account>();
+  for await (const [address, account] of node.reader.accountsAt(base)) accounts.set(address, account);
+  if (StateTree.build(accounts).root !== root)
+    violated(`${name} holds other accounts as of its base ${base}`);
   for (const prefix of [BODY, CHANGES, TRANSACTION, MILESTONE]) {
     for await (const [key, value] of store.entries(table(prefix))) {
       const number = blockOf(prefix, key, value);

@@ -5,6 +5,7 @@ import { type Address, concat, toHex, ZERO_HASH } from '../../../src/protocol/by
 import { ProtocolError } from '../../../src/protocol/errors.js';
 import { sha256, sha256Hex } from '../../../src/protocol/hash.js';
 import type { Account } from '../../../src/protocol/state.js';
+import { NodeArena } from '../../../src/protocol/state-arena.js';
 import { StateAssembly } from '../../../src/protocol/state-assembly.js';
 import {
   type AccountEntry,
@@ -18,7 +19,7 @@ import {
   pathFromWire,
   pathToWire,
 } from '../../../src/protocol/state-part.js';
-import { StateTree, type Subtree, subtreeHash } from '../../../src/protocol/state-tree.js';
+import { plant, StateTree, type Subtree } from '../../../src/protocol/state-tree.js';
 import { TEST_KEYS } from '../../support/genesis.js';
 
 const addressOf = (i: number) => sha256Hex(`account ${i}`).slice(0, 40);
@@ -31,6 +32,10 @@ function accounts(count: number): Map<Address, Account> {
 
 function entriesOf(addresses: readonly Address[], state: ReadonlyMap<Address, Account>): AccountEntry[] {
   return addresses.map((address) => ({ address, account: state.get(address) as Account, publicKey: null }));
+}
+
+function addressesOf({ accounts }: Subtree): Address[] {
+  return accounts.map(([address]) => address);
 }
 
 /** Splits the root as one who has these subtrees would. */
@@ -50,8 +55,8 @@ describe('a tree put together from its parts', () => {
       const assembly = new StateAssembly(tree.root);
       if (subtrees.length > 1 && subtrees.every(({ path }) => path.length <= 12)) {
         for (const place of splitRoot(assembly, tree.root, subtrees)) {
-          const { addresses } = subtrees.find(({ path }) => path === place.path) as Subtree;
-          assembly.take(place, decodeAccounts(encodeAccounts(entriesOf(addresses, state))));
+          const subtree = subtrees.find(({ path }) => path === place.path) as Subtree;
+          assembly.take(place, decodeAccounts(encodeAccounts(entriesOf(addressesOf(subtree), state))));
         }
       } else if (count > 0) {
         const all = [...state.keys()].sort(byKey);
@@ -78,9 +83,12 @@ describe('a tree put together from its parts', () => {
       tree.update(new Map([[addressOf(i * 3), { nonce: 1, balance: i, stake: 0 }]])).commit();
     for (let next = subtrees.next(); next.done !== true; next = subtrees.next()) seen.push(next.value);
     held.release();
-    expect(seen.flatMap(({ addresses }) => addresses).length).toBe(300);
-    for (const { path, hash, addresses } of seen)
-      expect(subtreeHash(path.length, entriesOf(addresses, state))).toBe(hash);
+    expect(new Map(seen.flatMap(({ accounts }) => accounts))).toEqual(state);
+    const arena = new NodeArena();
+    for (const { path, hash, accounts } of seen) {
+      const leaves = accounts.map(([address, account]) => arena.createLeaf(address, account));
+      expect(arena.hash(plant(arena, path.length, leaves))).toBe(hash);
+    }
   });
 });
 
@@ -97,8 +105,8 @@ describe('a part that is not what it must be', () => {
     const held = tree.hold();
     subtrees = [...held.subtrees(15)];
     held.release();
-    const largest = subtrees.toSorted((a, b) => b.addresses.length - a.addresses.length)[0] as Subtree;
-    good = entriesOf(largest.addresses, state);
+    const largest = subtrees.toSorted((a, b) => b.accounts.length - a.accounts.length)[0] as Subtree;
+    good = entriesOf(addressesOf(largest), state);
     place = largest;
     assembly = new StateAssembly(tree.root);
     splitRoot(assembly, tree.root, subtrees);
@@ -121,7 +129,10 @@ describe('a part that is not what it must be', () => {
       'an account from elsewhere',
       () => [
         ...good,
-        ...entriesOf(subtrees.find((s) => s !== place && s.addresses.length > 0)?.addresses ?? [], state),
+        ...entriesOf(
+          addressesOf(subtrees.find((s) => s !== place && s.accounts.length > 0) as Subtree),
+          state,
+        ),
       ],
     ],
   ])('is refused: %s', (_, lie) => {

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { type Address, concat, fromHex, type Hash, toHex, ZERO_HASH } from '../../../src/protocol/bytes.js';
 import { ProtocolError } from '../../../src/protocol/errors.js';
 import { sha256, sha256Hex } from '../../../src/protocol/hash.js';
-import { type Account, encodeAccount } from '../../../src/protocol/state.js';
+import { type Account, encodeAccount, type Trail, trailFrom } from '../../../src/protocol/state.js';
 import { type StateProof, verifyProof } from '../../../src/protocol/state-proof.js';
 import { MAX_OPEN_UPDATES, StateTree } from '../../../src/protocol/state-tree.js';
 
@@ -58,7 +58,7 @@ describe('state tree: vectors', () => {
         siblings,
         leaf: leaf === null ? null : [leaf[0], Uint8Array.from(fromHex(leaf[1]))],
       };
-      const proof = tree.prove(address, (a) => accounts.get(a));
+      const proof = tree.prove(address);
       expect(proof).toEqual(expected);
       expect(verifyProof(state.root, address, proof)).toEqual(present ? accounts.get(address) : null);
     }
@@ -132,13 +132,43 @@ describe('state tree: properties', () => {
       fc.property(changesOf(40), fc.nat(80).map(addressOf), (changes, address) => {
         const accounts = new Map(changes);
         const tree = StateTree.build(accounts);
-        const proof = tree.prove(address, (a) => accounts.get(a));
+        const proof = tree.prove(address);
         expect(verifyProof(tree.root, address, proof)).toEqual(accounts.get(address) ?? null);
         if (proof.leaf === null) return;
         const richer = encodeAccount(account(999_999));
         expectForged(() => verifyProof(tree.root, address, { ...proof, leaf: [keyIn(proof), richer] }));
       }),
     );
+  });
+});
+
+describe('state tree: trails', () => {
+  const adds = (number: number): Trail => ({ touchedIn: number, transactedIn: number, touches: 1 });
+
+  it('go on with each block that touches an account, in its version alone, and are in no root', () => {
+    const tree = StateTree.build([
+      [addressOf(1), account(1)],
+      [addressOf(2), account(2)],
+    ]);
+    const rewarded = { ...adds(5), transactedIn: 0 };
+    const changes = [
+      [addressOf(1), account(7)],
+      [addressOf(3), account(1)],
+    ] as const;
+    tree.update(changes, () => adds(4)).commit();
+    expect(tree.record(addressOf(1))).toEqual({ ...account(7), ...adds(4) });
+    // Touched, and as it was.
+    const plain = tree.update([[addressOf(1), account(7)]]);
+    const update = tree.update([[addressOf(1), account(7)]], () => rewarded);
+    expect([plain.root, update.root]).toEqual([tree.root, tree.root]);
+    const later = update.update([[addressOf(3), account(2)]], () => adds(6));
+    expect(tree.record(addressOf(1))?.touchedIn).toBe(4);
+    update.commit();
+    later.commit();
+    expect(tree.record(addressOf(1))).toEqual({ ...account(7), touchedIn: 5, transactedIn: 4, touches: 2 });
+    expect(tree.record(addressOf(3))).toEqual({ ...account(2), touchedIn: 6, transactedIn: 6, touches: 2 });
+    expect(tree.record(addressOf(2))).toEqual({ ...account(2), touchedIn: 0, transactedIn: 0, touches: 0 });
+    expect(tree.record(addressOf(4))).toBeUndefined();
   });
 });
 
@@ -150,9 +180,21 @@ describe('state tree: many accounts', () => {
     const tree = StateTree.build(accounts);
     expect(tree.root).toBe(referenceRoot(accounts));
     async function* stream() {
-      yield* accounts;
+      for (const [address, account] of accounts) yield [address, { ...account, ...trailFrom(3) }] as const;
     }
-    expect((await StateTree.buildAsync(stream())).root).toBe(tree.root);
+    const built = await StateTree.buildAsync(stream());
+    expect(built.root).toBe(tree.root);
+    expect(built.record(addressOf(5))).toEqual({ ...account(5), ...trailFrom(3) });
+  });
+
+  it('finds accounts together as one by one, those that are not there too', () => {
+    const tree = StateTree.build(accounts);
+    const addresses = Array.from({ length: 600 }, (_, i) => addressOf(i * 20));
+    expect(tree.records(addresses)).toEqual(addresses.map((address) => tree.record(address)));
+    expect(tree.records(addresses).filter((record) => record !== undefined)).toHaveLength(500);
+    expect(tree.records([])).toEqual([]);
+    expect(new StateTree().records([addressOf(1)])).toEqual([undefined]);
+    expect(() => tree.records(['xx'])).toThrow(TypeError);
   });
 
   it('makes only the nodes on the paths of what changed', () => {
@@ -230,7 +272,7 @@ describe('state tree: lives of updates', () => {
 describe('a forged state proof is refused that', () => {
   const accounts = new Map(Array.from({ length: 20 }, (_, i) => [addressOf(i), account(i)]));
   const tree = StateTree.build(accounts);
-  const proofOf = (address: Address) => tree.prove(address, (a) => accounts.get(a));
+  const proofOf = (address: Address) => tree.prove(address);
   const present = addressOf(3);
   const proof = proofOf(present);
 

@@ -21,7 +21,7 @@ export async function expectAgreement(store: ChainStore, chain: FakeChain): Prom
   for (let n = 1; n <= number; n++) await expectBlock(store, chain, n);
   for (const { block } of chain.commits.slice(number - 1)) expectUnknown(store, block);
   const state = chain.states[number] as ReadonlyMap<Address, Account>;
-  expect(await collect(store.accounts())).toEqual(sorted(state));
+  expect(await collect(store.accountsAt(number))).toEqual(sorted(state));
   for (const [address, account] of state) expect(store.account(address)).toEqual(account);
   await expectLists(store, chain, number);
 }

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { blockTrail } from '../../../src/node/block-trail.js';
 import type { Store, StoreOperation } from '../../../src/ports/store.js';
 import { toHex } from '../../../src/protocol/bytes.js';
+import { StateTree } from '../../../src/protocol/state-tree.js';
 import { encodeChanges } from '../../../src/storage/block-changes.js';
 import { ChainStore } from '../../../src/storage/chain-store.js';
 import { TOUCHES_PER_MILESTONE } from '../../../src/storage/commit-batch.js';
@@ -188,15 +190,35 @@ describe('committing', () => {
     expect(chainStore.head.number).toBe(5);
   });
 
-  it('counts an account that a transaction names as touched, changed or not', async () => {
+  it('counts an account that a transaction names as touched, changed or not, and refuses to leave it out', async () => {
     const chain = new FakeChain(2);
     const store = await stored(chain);
     const commit = chain.add([[0, 1, 0]]);
     const changes = new Map(commit.changes);
     changes.delete(fakeAddress(1));
-    await store.commit({ ...commit, changes });
+    await expect(store.commit({ ...commit, changes })).rejects.toThrow(`names ${fakeAddress(1)}`);
+    await store.commit(commit);
     expect(new Map(await store.touchedAccounts(2)).get(fakeAddress(1))?.balance).toBe(START_BALANCE);
     expect((await store.accountTransactions(fakeAddress(1), undefined, 1)).items).toHaveLength(1);
+  });
+
+  it('reads accounts in the state that is attached, which moves with the head', async () => {
+    const chain = busyChain(4, 5, 3);
+    const store = await stored(chain);
+    const tree = await StateTree.buildAsync(store.records());
+    store.attach(tree);
+    const next = chain.add([[0, 50, 1]]);
+    await expect(store.commit(next)).rejects.toThrow('exactly if a state is attached');
+    const update = tree.update(next.changes, blockTrail(6, next.block.transactions));
+    const committing = store.commit({ ...next, update });
+    expect(store.account(fakeAddress(50))).toBeUndefined();
+    expect(tree.root).not.toBe(update.root);
+    await committing;
+    expect(tree.root).toBe(update.root);
+    store.expect([fakeAddress(50), fakeAddress(51)]);
+    expect(store.account(fakeAddress(50))).toEqual({ nonce: 0, balance: 1, stake: 0 });
+    expect(store.account(fakeAddress(51))).toBeUndefined();
+    await expectAgreement(store, chain);
   });
 });
 

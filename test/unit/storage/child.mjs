@@ -39,7 +39,7 @@ async function read(directory) {
     level = await openLevelStore(directory);
     const store = await ChainStore.open(level);
     const accounts = createHash('sha256');
-    for await (const item of store.accounts()) accounts.update(JSON.stringify(item));
+    for await (const item of store.accountsAt(store.head.number)) accounts.update(JSON.stringify(item));
     const history = createHash('sha256');
     for (let n = 1; n <= store.head.number; n++) {
       const { block, certificate } = store.blockBytes(n);

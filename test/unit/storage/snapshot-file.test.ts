@@ -32,12 +32,8 @@ const head = {
 
 async function* partsOf(maxAccounts: number): AsyncGenerator<SnapshotPart> {
   const held = tree.hold();
-  for (const { path, hash, addresses } of held.subtrees(maxAccounts)) {
-    const entries = addresses.map((address) => ({
-      address,
-      account: state.get(address) as Account,
-      publicKey: null,
-    }));
+  for (const { path, hash, accounts } of held.subtrees(maxAccounts)) {
+    const entries = accounts.map(([address, account]) => ({ address, account, publicKey: null }));
     yield { path, hash, accounts: encodeAccounts(entries) };
   }
   held.release();

@@ -59,7 +59,7 @@ describe('a chain that begins with a snapshot', () => {
     const opened = (await ChainStore.open(store, chain.genesisId)) as ChainStore;
     expect(opened.head).toMatchObject({ number: BASE, id: base.block.id, supply: base.supply });
     expect(opened.base).toMatchObject({ number: BASE, lowestHeader: BASE });
-    const tree = await StateTree.buildAsync(opened.accounts());
+    const tree = await StateTree.buildAsync(opened.records());
     expect(tree.root).toBe(StateTree.build(chain.states[BASE] ?? []).root);
     for (const commit of chain.commits.slice(BASE - 1)) await opened.commit(commit);
     const last = (await ChainStore.open(store)) as ChainStore;

@@ -5,7 +5,7 @@ import { MemoryFiles } from '../../../src/storage/memory-files.js';
 import { readTree, writeTree } from '../../../src/storage/tree-file.js';
 import { fakeAddress } from './fake-chain.js';
 
-const PLACE = { genesisId: 'aa'.repeat(32), number: 7, blockId: 'bb'.repeat(32) };
+const PLACE = { genesisId: 'aa'.repeat(32), begin: 3, number: 7, blockId: 'bb'.repeat(32) };
 
 function accounts(from: number, to: number, balance: number): [string, Account][] {
   return Array.from({ length: to - from }, (_, i) => [
