@@ -1,7 +1,7 @@
 /** Holds what a node keeps of its older blocks against what it was told to keep. */
 
 import type { Node } from '../../src/node/node.js';
-import { type Address, type Hash, ZERO_HASH } from '../../src/protocol/bytes.js';
+import type { Address, Hash } from '../../src/protocol/bytes.js';
 import { ProtocolError } from '../../src/protocol/errors.js';
 import { decodeSealedHeader } from '../../src/protocol/sealed-header.js';
 import type { Account } from '../../src/protocol/state.js';
@@ -38,7 +38,6 @@ export async function assertPruned(
   if (base === 0) return 0;
   const store = machine.lookIntoChain();
   const tables = new ChainTables(store);
-  let root: Hash = ZERO_HASH;
   for (let number = 1; number <= head; number++) {
     // Of blocks below a snapshot there never was anything.
     if (number > 1 && number < machine.joinedAt) {
@@ -50,13 +49,9 @@ export async function assertPruned(
     const header = stored && decodeSealedHeader(stored.sealedHeader);
     if (header?.id !== finals.get(number) || (stored?.certificate === null) !== (number === 1))
       violated(`${name} has another header ${number} at the end, or none`);
-    if (number === base && header !== undefined) root = header.header.hashState;
     if (number > 1 && number <= base) await assertRefused(name, node, number);
   }
-  const accounts = new Map<Address, Account>();
-  for await (const [address, account] of node.reader.accountsAt(base)) accounts.set(address, account);
-  if (StateTree.build(accounts).root !== root)
-    violated(`${name} holds other accounts as of its base ${base}`);
+  await assertState(machine, node, base);
   for (const prefix of [BODY, CHANGES, TRANSACTION, MILESTONE]) {
     for await (const [key, value] of store.entries(table(prefix))) {
       const number = blockOf(prefix, key, value);
@@ -64,6 +59,17 @@ export async function assertPruned(
     }
   }
   return base;
+}
+
+/** @throws Violation if the accounts as of block `number`, found by their history, do not give its state root */
+export async function assertState(machine: Machine, node: Node, number: number): Promise<void> {
+  const { name } = machine;
+  const stored = new ChainTables(machine.lookIntoChain()).header(number);
+  if (stored === undefined) return violated(`${name} has no header ${number}`);
+  const accounts = new Map<Address, Account>();
+  for await (const [address, account] of node.reader.accountsAt(number)) accounts.set(address, account);
+  if (StateTree.build(accounts).root !== decodeSealedHeader(stored.sealedHeader).header.hashState)
+    violated(`${name} holds other accounts as of block ${number}`);
 }
 
 async function assertRefused(name: string, node: Node, number: number): Promise<void> {

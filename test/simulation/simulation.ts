@@ -6,6 +6,7 @@
 import { crc32 } from 'node:zlib';
 import { MEMPOOL_LIMITS } from '../../src/mempool/limits.js';
 import { LIMITS } from '../../src/network/limits.js';
+import { GENESIS_NUMBER } from '../../src/protocol/block.js';
 import { sha256Hex } from '../../src/protocol/hash.js';
 import { Agenda } from './agenda.js';
 import { Chance } from './chance.js';
@@ -16,7 +17,7 @@ import { Judge } from './judge.js';
 import { Liar } from './liar.js';
 import { hostOf, Machine, type MachineWorld, PORT } from './machine.js';
 import { drawPlan, type Plan } from './plan.js';
-import { assertPruned, isToPrune } from './pruned.js';
+import { assertPruned, assertState, isToPrune } from './pruned.js';
 import { Trace } from './trace.js';
 import { Split, type Violation, violated } from './violation.js';
 import { Workload } from './workload.js';
@@ -287,6 +288,8 @@ export class Simulation implements MachineWorld {
         if (final?.block.id !== finals.get(number))
           violated(`${name} has another block ${number} at the end`);
       }
+      // Half-way back: what touched each account, and when, is known by then to every kind of start.
+      await assertState(machine, node, Math.max(base, GENESIS_NUMBER, (base + head) >> 1));
       if (head !== executor.number) violated(`${name} ends at block ${head}, others at ${executor.number}`);
       const accounts = new Map<string, string>();
       for await (const [address, { nonce, balance }] of node.reader.accountsAt(head))
