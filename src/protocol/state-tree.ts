@@ -361,7 +361,6 @@ class Merge {
   }
 
   into(version: Version): Merged {
-    this.#arena.fetchPaths(version.ref, this.#leaves);
     const ref = this.#merge(version.ref, 0, 0, this.#leaves.length);
     return { ref, size: version.size + this.#added, made: this.#made, replaced: this.#replaced };
   }

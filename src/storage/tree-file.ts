@@ -69,7 +69,7 @@ export async function readTree(files: Files, name: string): Promise<StoredTree |
 
 function* partsOf({ genesisId, begin, number, blockId }: TreePlace, image: TreeImage): Generator<Uint8Array> {
   const { root, size, ref, layout } = image;
-  const { innerEnd, leafEnd, freeInner, freeLeaves } = layout;
+  const { leaves, inner } = layout;
   const head: Head = {
     version: VERSION,
     byteOrder: endianness(),
@@ -80,17 +80,17 @@ function* partsOf({ genesisId, begin, number, blockId }: TreePlace, image: TreeI
     root,
     size,
     ref,
-    innerEnd,
-    leafEnd,
-    freeInner: freeInner.length,
-    freeLeaves: freeLeaves.length,
+    innerEnd: inner.end,
+    leafEnd: leaves.end,
+    freeInner: inner.free.length,
+    freeLeaves: leaves.free.length,
   };
   const headBytes = Buffer.from(JSON.stringify(head));
   yield Buffer.concat([uint32(headBytes.length), uint32(crc32(headBytes)), headBytes]);
   const checksums: Uint8Array[] = [];
   const parts = function* () {
-    yield bytesOf(freeInner);
-    yield bytesOf(freeLeaves);
+    yield bytesOf(inner.free);
+    yield bytesOf(leaves.free);
     yield* image.pieces();
   };
   for (const part of parts()) {
@@ -112,12 +112,15 @@ async function read(file: OpenFile): Promise<StoredTree | undefined> {
   if (head.version !== VERSION || head.byteOrder !== endianness()) return undefined;
 
   const freeLengths = [head.freeInner, head.freeLeaves].map((count) => count * NUMBER_BYTES);
-  const lengths = [...freeLengths, ...NodeArena.pieceLengths(head)];
+  const lengths = [...freeLengths, ...NodeArena.pieceLengths(head.leafEnd, head.innerEnd)];
   const parts = await readParts(file, prefix.length + length, lengths);
   if (parts === undefined) return undefined;
   const [freeInner, freeLeaves, ...pieces] = parts as [Uint8Array, Uint8Array, ...Uint8Array[]];
   const { innerEnd, leafEnd, genesisId, begin, number, blockId } = head;
-  const layout = { innerEnd, leafEnd, freeInner: integersOf(freeInner), freeLeaves: integersOf(freeLeaves) };
+  const layout = {
+    leaves: { end: leafEnd, free: integersOf(freeLeaves) },
+    inner: { end: innerEnd, free: integersOf(freeInner) },
+  };
   return { genesisId, begin, number, blockId, tree: StateTree.restore({ ...head, layout }, pieces) };
 }
 
