@@ -25,6 +25,12 @@ export function keptBackMs({ timeout_vote_ms }: Timeouts): number {
   return Math.min(KEPT_BACK_MS, timeout_vote_ms / SHARE_OF_TIMEOUT);
 }
 
+/** Whether the authority is one of the first `quorum` of the height's turns: all the others are its reserve. */
+export function isAmongFirst(authorities: AuthoritySet, height: number, authority: number): boolean {
+  const { size, quorum } = authorities;
+  return (authority - leaderIndexOf(authorities, height, 0) + size) % size < quorum;
+}
+
 export class Reserve {
   /** The first height at which we may belong to a reserve again. */
   #from = 0;
@@ -34,10 +40,8 @@ export class Reserve {
 
   /** @param self our index, undefined if we are no authority of this height */
   enterHeight(height: number, authorities: AuthoritySet, self: number | undefined): void {
-    const { size, quorum } = authorities;
-    const turnsAway = self === undefined ? 0 : (self - leaderIndexOf(authorities, height, 0) + size) % size;
     this.#height = height;
-    this.#belongs = turnsAway >= quorum && height >= this.#from;
+    this.#belongs = self !== undefined && !isAmongFirst(authorities, height, self) && height >= this.#from;
     this.#kept = [];
   }
 

@@ -88,14 +88,24 @@ export class Network {
     this.#connected(peer)?.link.send(message);
   }
 
-  /** Sends to all peers, or to those that are meant; encoded once, if there is one. */
-  broadcast(message: Message, isFor: (peer: Peer) => boolean = () => true): void {
-    let frame: Uint8Array | undefined;
-    for (const peer of this.#reception.peers.values()) {
-      if (!isFor(peer)) continue;
-      frame ??= encodeFrame(message);
-      peer.link.sendFrame(frame);
+  /**
+   * Sends to all peers, or to those that are meant; encoded once, if there is one.
+   * @param isFirst for whom others wait: they are sent it before all the rest
+   */
+  broadcast(
+    message: Message,
+    isFor: (peer: Peer) => boolean = () => true,
+    isFirst: (peer: Peer) => boolean = () => false,
+  ): void {
+    const meant = [...this.#reception.peers.values()].filter(isFor);
+    if (meant.length === 0) return;
+    const frame = encodeFrame(message);
+    const rest: ConnectedPeer[] = [];
+    for (const peer of meant) {
+      if (isFirst(peer)) peer.link.sendFrame(frame);
+      else rest.push(peer);
     }
+    for (const peer of rest) peer.link.sendFrame(frame);
   }
 
   /** Holds an offence against a peer, and does what follows from it. The last authority is never lost over it. */

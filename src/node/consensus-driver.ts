@@ -16,7 +16,7 @@ import type {
 import type { Evidence } from '../consensus/height-log.js';
 import type { Timeouts } from '../consensus/leader.js';
 import { signerIndexOf } from '../consensus/message.js';
-import { keptBackMs, Reserve } from '../consensus/reserve.js';
+import { isAmongFirst, keptBackMs, Reserve } from '../consensus/reserve.js';
 import type { Clock, Timer } from '../ports/clock.js';
 import type { Random } from '../ports/random.js';
 import type { Signer } from '../ports/signer.js';
@@ -30,6 +30,7 @@ import { FarRelay } from './far-relay.js';
 import { MessageRelay } from './message-relay.js';
 
 const NOBODY: ReadonlySet<Address> = new Set();
+const EVERYBODY = () => true;
 
 export interface DriverDependencies {
   /** Whether the block is valid on our head; undefined if the head moved meanwhile. */
@@ -44,8 +45,12 @@ export interface DriverDependencies {
   /** Applies a final block durably, then calls `enterHeight`. Does nothing for a height that is already applied. */
   commit(block: Block, certificate: Certificate): Promise<void>;
   peers(): Iterable<Address>;
-  /** To the peers for which `isFor` holds. */
-  broadcast(message: ConsensusMessage, isFor: (peer: Address) => boolean): void;
+  /** To the peers for which `isFor` holds, to those for which `isFirst` does before the others. */
+  broadcast(
+    message: ConsensusMessage,
+    isFor: (peer: Address) => boolean,
+    isFirst?: (peer: Address) => boolean,
+  ): void;
   /** Synced to disk when it resolves. */
   persist(state: SignerState, messages: readonly ConsensusMessage[]): Promise<void>;
   evidence(evidence: Evidence): void;
@@ -223,7 +228,7 @@ export class ConsensusDriver {
       case 'persist':
         return this.#dependencies.persist(effect.state, effect.messages);
       case 'send':
-        this.#dependencies.broadcast(effect.message, () => true);
+        this.#dependencies.broadcast(effect.message, EVERYBODY, this.#isNeeded);
         return;
       case 'relay':
         this.#relay(effect.message);
@@ -247,6 +252,12 @@ export class ConsensusDriver {
   readonly #failed = (error: unknown): void => {
     this.stop();
     this.#dependencies.fail(asError(error));
+  };
+
+  /** What we say ourselves goes first to those whose votes the height waits for. */
+  readonly #isNeeded = (peer: Address): boolean => {
+    const index = this.#authorities.indexOf(peer);
+    return index !== undefined && isAmongFirst(this.#authorities, this.#core.height, index);
   };
 
   #relay(message: ConsensusMessage): void {

@@ -48,8 +48,8 @@ export interface ConsensusParts {
 export interface ConsensusDependencies {
   peers(): Iterable<Address>;
   send(peer: Address, message: Message): void;
-  /** To the peers for which `isFor` holds; encoded once. */
-  broadcast(message: Message, isFor: (peer: Address) => boolean): void;
+  /** To the peers for which `isFor` holds, to those for which `isFirst` does before the others; encoded once. */
+  broadcast(message: Message, isFor: (peer: Address) => boolean, isFirst?: (peer: Address) => boolean): void;
   offend(peer: Address, offence: 'malformed' | 'bad-signature', detail: string): void;
   /** A peer is beyond our height: it may have final blocks up to `height`. */
   ahead(peer: Address, height: number): void;
@@ -106,7 +106,7 @@ export class ConsensusService {
           await chain.commit(block, certificate);
         },
         peers: () => dependencies.peers(),
-        broadcast: (message, isFor) => dependencies.broadcast(frameOf(message), isFor),
+        broadcast: (message, isFor, isFirst) => dependencies.broadcast(frameOf(message), isFor, isFirst),
         persist: (state, messages) =>
           parts.record.persist(
             state,

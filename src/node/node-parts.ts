@@ -3,6 +3,7 @@
  * Nothing runs before the node starts it. Parts name each other in functions that are called only then, so some are made
  * before those that they name.
  */
+import { leaderOf } from '../consensus/leader.js';
 import { rulesOf } from '../ledger/rules.js';
 import { MEMPOOL_LIMITS } from '../mempool/limits.js';
 import { Mempool } from '../mempool/mempool.js';
@@ -196,7 +197,7 @@ export class NodeParts {
       {
         peers: () => this.network.peers.keys(),
         send: (peer, message) => this.#peers.send(peer, message),
-        broadcast: (message, isFor) => this.#peers.broadcast(message, isFor),
+        broadcast: (message, isFor, isFirst) => this.#peers.broadcast(message, isFor, isFirst),
         offend: (peer, offence, detail) =>
           this.#peers.offend(peer, offence === 'malformed' ? 'MALFORMED_MESSAGE' : 'BAD_VOTE', detail),
         ahead: (peer, height) => this.sync.claimed(peer, height),
@@ -237,8 +238,10 @@ export class NodeParts {
       self: this.address,
       peers: () => this.network.peers.keys(),
       send: (peer, message) => this.#peers.send(peer, message),
-      broadcast: (message, isFor) => this.#peers.broadcast(message, isFor),
+      broadcast: (message, isFor, isFirst) => this.#peers.broadcast(message, isFor, isFirst),
       isAuthority: (peer) => this.authorities.has(peer),
+      isNextLeader: (peer) =>
+        leaderOf(this.authorities, this.chain.head.header.number + 1, 0).address === peer,
       isPending: ({ wireHash }) => this.mempool.hasWire(wireHash),
       pending: () => this.mempool.readyAll(),
     });

@@ -16,9 +16,17 @@ export class PeersByAddress {
     if (peer !== undefined) this.#network.send(peer, message);
   }
 
-  /** To all, or to those for which `isFor` holds; encoded once. */
-  broadcast(message: Message, isFor?: (address: Address) => boolean): void {
-    this.#network.broadcast(message, isFor && (({ address }) => isFor(address)));
+  /** To all, or to those for which `isFor` holds, to those for which `isFirst` does before the others; encoded once. */
+  broadcast(
+    message: Message,
+    isFor?: (address: Address) => boolean,
+    isFirst?: (address: Address) => boolean,
+  ): void {
+    this.#network.broadcast(
+      message,
+      isFor && (({ address }) => isFor(address)),
+      isFirst && (({ address }) => isFirst(address)),
+    );
   }
 
   /** @param offence undefined for what is none, and is passed over */

@@ -24,9 +24,11 @@ export interface GossipDependencies {
   readonly self: Address;
   peers(): Iterable<Address>;
   send(peer: Address, message: Message): void;
-  /** To the peers for which `isFor` holds. */
-  broadcast(message: Message, isFor: (peer: Address) => boolean): void;
+  /** To the peers for which `isFor` holds, to those for which `isFirst` does before the others. */
+  broadcast(message: Message, isFor: (peer: Address) => boolean, isFirst: (peer: Address) => boolean): void;
   isAuthority(peer: Address): boolean;
+  /** Whether the next block is likely to be the peer's: everybody waits until it has what that takes. */
+  isNextLeader(peer: Address): boolean;
   isPending(transaction: Transaction): boolean;
   /** What is pending, in the order in which it can be applied. */
   pending(): Iterable<Transaction>;
@@ -118,8 +120,9 @@ export class TransactionGossip {
   }
 
   #tell({ transactions }: Batch, isFor: (peer: Address) => boolean): void {
+    const { broadcast, isNextLeader } = this.#dependencies;
     for (const txns of frames(transactions.map(({ wire }) => wire)))
-      this.#dependencies.broadcast({ type: 'TXN', txns }, isFor);
+      broadcast({ type: 'TXN', txns }, isFor, isNextLeader);
   }
 }
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { QUOTAS } from '../../../src/network/limits.js';
+import type { ConnectedPeer } from '../../../src/network/peer.js';
 import { encodeFrame } from '../../../src/protocol/frame.js';
 import { GENESIS, heyOf, introduce, KEYS, key, type Party, type Stranger, World } from './parties.js';
 
@@ -71,6 +72,23 @@ describe('two nodes', () => {
     us.network.broadcast({ type: 'VOT', vote: new Uint8Array(300) }, ({ address }) => address !== b.address);
     await world.moment();
     expect([first.count('VOT'), second.count('VOT')]).toEqual([0, 1]);
+  });
+
+  it('broadcast first to those for whom others wait', async () => {
+    const world = new World();
+    const us = await world.start('us', a);
+    const keys = [b, key(2), key(3), key(4)];
+    for (const [index, who] of keys.entries()) await peerOf(world, who, `stranger ${index}`);
+    const sent: string[] = [];
+    for (const { address, link } of us.ups as ConnectedPeer[])
+      vi.spyOn(link, 'sendFrame').mockImplementation(() => sent.push(address));
+    const [one, two, three, four] = us.ups.map(({ address }) => address);
+    us.network.broadcast(
+      { type: 'VOT', vote: new Uint8Array(300) },
+      ({ address }) => address !== one,
+      ({ address }) => address === one || address === four,
+    );
+    expect(sent).toEqual([four, two, three]);
   });
 });
 

@@ -88,6 +88,20 @@ describe('the driver of consensus', () => {
     expect(signed).toBe(2);
   });
 
+  it('says its own word first to those whose votes the height waits for', async () => {
+    const first: boolean[] = [];
+    const { driver } = driverWith({
+      broadcast: (_, isFor, isFirst) => {
+        for (const peer of [0, 1, 2].map(addressOf)) if (isFor(peer)) first.push(isFirst?.(peer) === true);
+        first.push(isFirst?.(FOLLOWER) === true);
+      },
+    });
+    driver.hear(propose(HEIGHT, 0, BLOCK, null), PEER);
+    await settle();
+    // Authority 1 leads, 2 and 3 are next, 0 is the reserve.
+    expect(first).toEqual([false, true, true, false]);
+  });
+
   it('signs nothing any more of a height that is decided', async () => {
     let committed = '';
     let signed = 0;

@@ -51,10 +51,13 @@ describe('the gossip of transactions', () => {
       self: address,
       peers: () => peers,
       send: tell,
-      broadcast: (message, isFor) => {
-        for (const peer of peers) if (isFor(peer)) tell(peer, message);
+      broadcast: (message, isFor, isFirst) => {
+        const meant = peers.filter(isFor);
+        for (const peer of meant) if (isFirst(peer)) tell(peer, message);
+        for (const peer of meant) if (!isFirst(peer)) tell(peer, message);
       },
       isAuthority: (peer) => AUTHORITIES.has(peer),
+      isNextLeader: (peer) => peer === beta,
       isPending: (each) => pending.has(each),
       pending: () => pending,
     });
@@ -63,6 +66,11 @@ describe('the gossip of transactions', () => {
   it('tells everybody at once of what was submitted here', () => {
     spread([1], null);
     expect(reached()).toEqual([...PEERS].sort());
+  });
+
+  it('tells first who is to put it into the next block', () => {
+    spread([1], null);
+    expect([...told.keys()]).toEqual([beta, alpha, gamma, reader, follower]);
   });
 
   it('tells everybody else at once of what a basic node said', () => {
