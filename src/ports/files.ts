@@ -12,5 +12,7 @@ export interface OpenFile {
   readonly sizeBytes: number;
   /** Exactly so many bytes, in memory of their own. @throws RangeError if the file ends before */
   read(at: number, lengthBytes: number): Promise<Uint8Array>;
+  /** Fills `target`. @throws RangeError if the file ends before */
+  readInto(at: number, target: Uint8Array): Promise<void>;
   close(): Promise<void>;
 }

@@ -2,15 +2,15 @@
  * The nodes of a state tree as bytes: what a leaf and an inner node hold, and where. Which nodes make up a tree, and when
  * one may be freed, is for state-tree.ts.
  *
- * A node's hash is made once, when the node is attached to a parent, and kept there beside its sibling's: both are what
- * the parent's own hash is made of. So an update reads, at each node of its paths, one place in memory and no more.
+ * A node's hash is made when the node is attached to a parent, and kept there beside its sibling's: both are what the
+ * parent's own hash is made of. So an update reads, at each node of its paths, one place in memory and no more.
  *
  * A reference is one integer: 0 is the empty subtree, above 0 an inner node, below 0 a leaf.
  */
 import { hash } from 'node:crypto';
 import { type Address, type Hash, toHex, ZERO_HASH } from './bytes.js';
 import { type Account, type AccountRecord, encodeAccount, type Trail } from './state.js';
-import { chunkOf, Places, type PlacesLayout, WORD_BYTES } from './state-places.js';
+import { chunkOf, type Fill, Places, type PlacesLayout, WORD_BYTES } from './state-places.js';
 
 export const EMPTY = 0;
 export const HASH_BYTES = 32;
@@ -49,7 +49,7 @@ export class NodeArena {
   readonly #leafInput = new HashInput(0, HASH_BYTES + MAX_VALUE_BYTES);
   readonly #innerInput = new HashInput(1, 2 * HASH_BYTES);
   readonly #addressInput = Buffer.alloc(ADDRESS_BYTES);
-  readonly #key = chunkOf(new Uint8Array(HASH_BYTES));
+  readonly #key = chunkOf(new ArrayBuffer(HASH_BYTES));
 
   /** Nodes in use, leaves and inner ones. */
   get nodeCount(): number {
@@ -82,7 +82,7 @@ export class NodeArena {
     return place + 1;
   }
 
-  /** As `createInner`, where `old` has one of the two children, or both. */
+  /** As `createInner`, in place of `old`, which has the hash of a child that stays. */
   replaceInner(old: number, left: number, right: number): number {
     const place = this.#inner.take();
     const { words: from } = this.#inner.chunk(old - 1);
@@ -127,7 +127,7 @@ export class NodeArena {
     };
   }
 
-  /** The memory that a layout describes, in `pieceLengths` and in the machine's byte order: views, not copies. */
+  /** The memory that a layout describes, in `pieceLengths`: see Places. */
   *pieces({ leaves, inner }: ArenaLayout): Generator<Uint8Array> {
     yield* this.#leaves.pieces(leaves);
     yield* this.#inner.pieces(inner);
@@ -142,18 +142,13 @@ export class NodeArena {
   }
 
   /**
-   * The arena of which these are the layout and pieces, which are its own from now on.
-   * @throws RangeError if they do not fit each other
+   * The arena of which this is the layout.
+   * @param fill puts each of the pieces, in their order, where it belongs
    */
-  static restore({ leaves, inner }: ArenaLayout, pieces: readonly Uint8Array[]): NodeArena {
-    const lengths = NodeArena.pieceLengths(leaves.end, inner.end);
-    if (pieces.length !== lengths.length || pieces.some((piece, i) => piece.length !== lengths[i])) {
-      throw new RangeError('these are not the pieces of that layout');
-    }
-    const leafPieces = Places.pieceLengths(LEAF_WORDS, leaves).length;
+  static async restore({ leaves, inner }: ArenaLayout, fill: Fill): Promise<NodeArena> {
     const arena = new NodeArena();
-    arena.#leaves = Places.restore(LEAF_WORDS, leaves, pieces.slice(0, leafPieces));
-    arena.#inner = Places.restore(INNER_WORDS, inner, pieces.slice(leafPieces));
+    arena.#leaves = await Places.restore(LEAF_WORDS, leaves, fill);
+    arena.#inner = await Places.restore(INNER_WORDS, inner, fill);
     return arena;
   }
 
@@ -180,7 +175,7 @@ export class NodeArena {
    * depend on each other, so the processor waits for many of them at a time, and not for one after the other.
    */
   findAll(root: number, addresses: readonly Address[]): Int32Array {
-    const { bytes, words } = chunkOf(new Uint8Array(addresses.length * HASH_BYTES));
+    const { bytes, words } = chunkOf(new ArrayBuffer(addresses.length * HASH_BYTES));
     for (const [i, address] of addresses.entries()) {
       this.#readAddress(address);
       writeHash(this.#addressInput, bytes, i * HASH_BYTES);
@@ -304,7 +299,7 @@ export class NodeArena {
   }
 
   #readAddress(address: Address): void {
-    if (this.#addressInput.write(address, 'hex') !== ADDRESS_BYTES)
+    if (address.length !== 2 * ADDRESS_BYTES || this.#addressInput.write(address, 'hex') !== ADDRESS_BYTES)
       throw new TypeError(`no address: ${address}`);
   }
 }

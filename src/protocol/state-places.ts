@@ -1,12 +1,16 @@
 /**
- * Numbered places of one size in chunked typed arrays: millions of them are a few thousand objects to the garbage
- * collector, and growing never copies what is there.
+ * Numbered places of one size in a few large typed arrays: millions of them are next to nothing to the garbage collector,
+ * and finding one costs the processor no detour by way of an array that it has not at hand.
  */
 
-/** Places in a chunk: little waste where there are few, few chunks where there are many. */
-const CHUNK_BITS = 12;
+/** Places in a chunk; only the first is smaller at first, and grows. */
+const CHUNK_BITS = 16;
 const CHUNK_PLACES = 1 << CHUNK_BITS;
 const IN_CHUNK = CHUNK_PLACES - 1;
+const FIRST_PLACES = 1 << 10;
+
+/** Places that are handed over together: copying them holds nothing up. */
+const PIECE_PLACES = 1 << 12;
 
 export const WORD_BYTES = Int32Array.BYTES_PER_ELEMENT;
 
@@ -25,10 +29,13 @@ export interface PlacesLayout {
   readonly free: Int32Array;
 }
 
+export type Fill = (piece: Uint8Array) => Promise<void>;
+
 export class Places {
   readonly #words: number;
   readonly #chunks: Chunk[] = [];
   readonly #free: number[] = [];
+  #capacity = 0;
   #end = 0;
 
   /** @param words of 4 bytes each has, an even number */
@@ -41,11 +48,11 @@ export class Places {
     return this.#end - this.#free.length;
   }
 
+  /** Chunks got before may be outdated afterwards. */
   take(): number {
     const free = this.#free.pop();
     if (free !== undefined) return free;
-    if ((this.#end & IN_CHUNK) === 0)
-      this.#chunks.push(chunkOf(new Uint8Array(CHUNK_PLACES * this.#words * WORD_BYTES)));
+    if (this.#end === this.#capacity) this.#grow();
     return this.#end++;
   }
 
@@ -67,37 +74,59 @@ export class Places {
     return { end: this.#end, free: Int32Array.from([...this.#free, ...unused]) };
   }
 
-  /** The memory that a layout describes, in the machine's byte order: views, not copies. */
+  /** The memory that a layout describes, in the machine's byte order: views, each to be read before the next is asked for. */
   *pieces({ end }: Pick<PlacesLayout, 'end'>): Generator<Uint8Array> {
-    for (const { bytes } of this.#chunks.slice(0, chunksFor(end))) yield bytes;
+    for (const [first, bytes] of Places.#pieces(this.#words, end)) yield this.#bytes(first, bytes);
   }
 
   /** How long each of the `pieces` is. */
   static pieceLengths(words: number, { end }: Pick<PlacesLayout, 'end'>): number[] {
-    return Array<number>(chunksFor(end)).fill(CHUNK_PLACES * words * WORD_BYTES);
+    return Array.from(Places.#pieces(words, end), ([, bytes]) => bytes);
   }
 
-  /** The places of which these are the layout and pieces, which are its own from now on. */
-  static restore(words: number, { end, free }: PlacesLayout, pieces: readonly Uint8Array[]): Places {
+  /**
+   * The places of which this is the layout.
+   * @param fill puts each of the pieces, in their order, where it belongs
+   */
+  static async restore(words: number, { end, free }: PlacesLayout, fill: Fill): Promise<Places> {
     const places = new Places(words);
+    while (places.#capacity < end) places.#grow();
     places.#end = end;
     for (const place of free) places.#free.push(place);
-    for (const piece of pieces) places.#chunks.push(chunkOf(piece));
+    for (const [first, bytes] of Places.#pieces(words, end)) await fill(places.#bytes(first, bytes));
     return places;
+  }
+
+  /** The first place of each piece, and its bytes. */
+  static *#pieces(words: number, end: number): Generator<readonly [first: number, bytes: number]> {
+    for (let first = 0; first < end; first += PIECE_PLACES)
+      yield [first, Math.min(PIECE_PLACES, end - first) * words * WORD_BYTES];
+  }
+
+  #bytes(first: number, bytes: number): Uint8Array {
+    const start = this.at(first) * WORD_BYTES;
+    return this.chunk(first).bytes.subarray(start, start + bytes);
+  }
+
+  #grow(): void {
+    const [first] = this.#chunks;
+    if (first === undefined || this.#capacity >= CHUNK_PLACES) {
+      const places = first === undefined ? FIRST_PLACES : CHUNK_PLACES;
+      this.#chunks.push(this.#newChunk(places));
+      this.#capacity += places;
+      return;
+    }
+    this.#capacity *= 2;
+    const grown = this.#newChunk(this.#capacity);
+    grown.bytes.set(first.bytes);
+    this.#chunks[0] = grown;
+  }
+
+  #newChunk(places: number): Chunk {
+    return chunkOf(new ArrayBuffer(places * this.#words * WORD_BYTES));
   }
 }
 
-export function chunkOf(piece: Uint8Array): Chunk {
-  // Words and doubles begin where they may.
-  const { buffer, byteOffset, byteLength } =
-    piece.byteOffset % Float64Array.BYTES_PER_ELEMENT === 0 ? piece : new Uint8Array(piece);
-  return {
-    bytes: Buffer.from(buffer, byteOffset, byteLength),
-    words: new Int32Array(buffer, byteOffset, byteLength / WORD_BYTES),
-    doubles: new Float64Array(buffer, byteOffset, byteLength / Float64Array.BYTES_PER_ELEMENT),
-  };
-}
-
-function chunksFor(places: number): number {
-  return Math.ceil(places / CHUNK_PLACES);
+export function chunkOf(memory: ArrayBuffer): Chunk {
+  return { bytes: Buffer.from(memory), words: new Int32Array(memory), doubles: new Float64Array(memory) };
 }

@@ -9,6 +9,7 @@ import { sha256 } from './hash.js';
 import { type Account, type AccountRecord, encodeAccount, type Trail } from './state.js';
 import { type ArenaLayout, EMPTY, HASH_BYTES, NodeArena } from './state-arena.js';
 import type { KeyPath } from './state-part.js';
+import type { Fill } from './state-places.js';
 import { keyBit, type StateProof } from './state-proof.js';
 
 /** Updates of one tree that may be open at once: more means that somebody forgets to discard them. */
@@ -95,20 +96,16 @@ export class StateTree {
   }
 
   /**
-   * The tree of an image, from its pieces, which are the tree's from now on. They are believed: whoever kept them knows
-   * that they are whole.
+   * The tree of an image. Its pieces are believed: whoever kept them knows that they are whole.
+   * @param fill puts each of the pieces, in their order, where it belongs
    * @throws RangeError if they are of another image
    */
-  static restore(
+  static async restore(
     image: Pick<TreeImage, 'root' | 'size' | 'ref' | 'layout'>,
-    pieces: readonly Uint8Array[],
-  ): StateTree {
-    const tree = new StateTree();
-    const versions = tree.#versions;
-    versions.arena = NodeArena.restore(image.layout, pieces);
-    const merged = { ref: image.ref, size: image.size, made: [], replaced: [] };
-    versions.head = new Version(versions, null, merged, 'head');
-    if (versions.head.root !== image.root) throw new RangeError('the root is not at the place that is named');
+    fill: Fill,
+  ): Promise<StateTree> {
+    const tree = StateTree.adopt(await NodeArena.restore(image.layout, fill), image.ref, image.size);
+    if (tree.root !== image.root) throw new RangeError('the root is not at the place that is named');
     return tree;
   }
 
@@ -406,7 +403,7 @@ class Merge {
   #replaceLeaf(old: number, leaf: number): number {
     this.#arena.continueTrail(leaf, old);
     if (this.#arena.sameLeaf(old, leaf)) {
-      this.#arena.free(leaf);
+      this.#arena.unmake(leaf);
       return old;
     }
     this.#replaced.push(old);

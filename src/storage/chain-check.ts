@@ -1,7 +1,7 @@
 /**
  * What is looked at when a chain's database is opened. A block is one atomic batch, so either all of its records are
  * there or the disk is damaged; and a log damaged in the middle may lose a block between two that are there.
- * The accounts are held against the state tree.
+ * The accounts are held against the head's state root when the state tree is built from them.
  */
 import type { Store } from '../ports/store.js';
 import { decodeBlock, GENESIS_NUMBER } from '../protocol/block.js';

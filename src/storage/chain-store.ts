@@ -44,8 +44,8 @@ import {
   type TransactionPlace,
 } from './tables.js';
 
-/** Accounts kept decoded, about 150 bytes each: those that are active. */
-const ACCOUNT_CACHE = 50_000;
+/** Accounts kept at hand, about 150 bytes each: those that are active. Any other is found in some microseconds. */
+const ACCOUNT_CACHE = 8_192;
 /** Public keys kept, about 400 bytes each. */
 const PUBLIC_KEY_CACHE = 20_000;
 /** Records of changes kept for readers, which often need the same few; 700 KB each at the most. */
@@ -167,11 +167,11 @@ export class ChainStore {
     const last = commits.at(-1);
     this.#beforeCommit = before;
     await this.#store.write([...operations, ...rewrites(head, records)], { sync: true });
+    for (const { update } of commits) update?.commit();
     this.#beforeCommit = undefined;
     this.#head = head;
     if (last !== undefined) this.#headBlock = sealedHeaderOf(last.block);
     this.#transactedIn = transactedIn;
-    for (const { update } of commits) update?.commit();
     for (const [address, record] of records) this.#accounts.set(address, record);
   }
 
@@ -408,11 +408,13 @@ export class ChainStore {
   ): AsyncGenerator<readonly [Address, Account]> {
     for await (const [key, value] of this.#store.entries(accountsBehind(after))) {
       const address = addressIn(key);
-      const record =
-        this.#state === undefined
-          ? parsed(`account ${address}`, value, decodeRecord)
-          : this.#state.record(address);
-      const account = record && (await this.#asOf(address, record, number));
+      const live = this.#state?.record(address);
+      // None that is there has no record, unless a block is being written that makes it, or the record is damaged.
+      if (this.#state !== undefined && live === undefined) continue;
+      // A list that takes long is overtaken by blocks; the record is as it was when the list began.
+      const isCurrent = live !== undefined && live.touchedIn <= number;
+      const record = isCurrent ? live : parsed(`account ${address}`, value, decodeRecord);
+      const account = await this.#asOf(address, record, number);
       if (account !== undefined) yield [address, account];
     }
   }

@@ -68,19 +68,29 @@ class OpenDiskFile implements OpenFile {
   }
 
   async read(at: number, lengthBytes: number): Promise<Uint8Array> {
-    if (at + lengthBytes > this.sizeBytes) throw new RangeError(`the file ends at ${this.sizeBytes}`);
+    this.#assertHas(at, lengthBytes);
     const bytes = Buffer.allocUnsafeSlow(lengthBytes);
+    await this.readInto(at, bytes);
+    return bytes;
+  }
+
+  async readInto(at: number, target: Uint8Array): Promise<void> {
+    this.#assertHas(at, target.length);
     let done = 0;
-    while (done < lengthBytes) {
-      const { bytesRead } = await this.#file.read(bytes, done, lengthBytes - done, at + done);
+    while (done < target.length) {
+      const { bytesRead } = await this.#file.read(target, done, target.length - done, at + done);
       if (bytesRead === 0) throw new RangeError(`the file ends at ${at + done}`);
       done += bytesRead;
     }
-    return bytes;
   }
 
   close(): Promise<void> {
     return this.#file.close();
+  }
+
+  /** Before memory is set apart for what is not there. */
+  #assertHas(at: number, lengthBytes: number): void {
+    if (at + lengthBytes > this.sizeBytes) throw new RangeError(`the file ends at ${this.sizeBytes}`);
   }
 }
 

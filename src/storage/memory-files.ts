@@ -17,12 +17,14 @@ export class MemoryFiles implements Files {
   async open(name: string): Promise<OpenFile | undefined> {
     const bytes = this.#files.get(name);
     if (bytes === undefined) return undefined;
+    const part = (at: number, lengthBytes: number) => {
+      if (at + lengthBytes > bytes.length) throw new RangeError(`the file ends at ${bytes.length}`);
+      return bytes.slice(at, at + lengthBytes);
+    };
     return {
       sizeBytes: bytes.length,
-      async read(at, lengthBytes) {
-        if (at + lengthBytes > bytes.length) throw new RangeError(`the file ends at ${bytes.length}`);
-        return bytes.slice(at, at + lengthBytes);
-      },
+      read: async (at, lengthBytes) => part(at, lengthBytes),
+      readInto: async (at, target) => target.set(part(at, target.length)),
       close: async () => {},
     };
   }

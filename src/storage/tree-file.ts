@@ -14,6 +14,7 @@ import { crc32 } from 'node:zlib';
 import type { Files, OpenFile } from '../ports/files.js';
 import type { Hash } from '../protocol/bytes.js';
 import { NodeArena } from '../protocol/state-arena.js';
+import type { Fill } from '../protocol/state-places.js';
 import { StateTree, type TreeImage } from '../protocol/state-tree.js';
 
 /** To be raised with every change of the file's form, or of what the pieces of a NodeArena are. */
@@ -59,7 +60,7 @@ export async function readTree(files: Files, name: string): Promise<StoredTree |
   try {
     return await read(file);
   } catch (error) {
-    // The file ends too early, or its parts do not fit each other.
+    // The file ends too early, a part is damaged, or they do not fit each other.
     if (error instanceof RangeError || error instanceof SyntaxError) return undefined;
     throw error;
   } finally {
@@ -113,34 +114,32 @@ async function read(file: OpenFile): Promise<StoredTree | undefined> {
 
   const freeLengths = [head.freeInner, head.freeLeaves].map((count) => count * NUMBER_BYTES);
   const lengths = [...freeLengths, ...NodeArena.pieceLengths(head.leafEnd, head.innerEnd)];
-  const parts = await readParts(file, prefix.length + length, lengths);
-  if (parts === undefined) return undefined;
-  const [freeInner, freeLeaves, ...pieces] = parts as [Uint8Array, Uint8Array, ...Uint8Array[]];
-  const { innerEnd, leafEnd, genesisId, begin, number, blockId } = head;
-  const layout = {
-    leaves: { end: leafEnd, free: integersOf(freeLeaves) },
-    inner: { end: innerEnd, free: integersOf(freeInner) },
-  };
-  return { genesisId, begin, number, blockId, tree: StateTree.restore({ ...head, layout }, pieces) };
+  const fill = await partsFrom(file, prefix.length + length, lengths);
+  const inner = { end: head.innerEnd, free: await integersFrom(fill, head.freeInner) };
+  const leaves = { end: head.leafEnd, free: await integersFrom(fill, head.freeLeaves) };
+  const { genesisId, begin, number, blockId } = head;
+  const tree = await StateTree.restore({ ...head, layout: { leaves, inner } }, fill);
+  return { genesisId, begin, number, blockId, tree };
 }
 
-/** Undefined if one fails its checksum. */
-async function readParts(
-  file: OpenFile,
-  start: number,
-  lengths: readonly number[],
-): Promise<Uint8Array[] | undefined> {
+/** Puts one part after the other where it is told to. @throws RangeError if one fails its checksum */
+async function partsFrom(file: OpenFile, start: number, lengths: readonly number[]): Promise<Fill> {
   const end = lengths.reduce((sum, bytes) => sum + bytes, start);
   const checksums = Buffer.from(await file.read(end, lengths.length * NUMBER_BYTES));
-  const parts: Uint8Array[] = [];
   let at = start;
-  for (const [i, length] of lengths.entries()) {
-    const part = await file.read(at, length);
-    if (crc32(part) !== checksums.readUInt32BE(i * NUMBER_BYTES)) return undefined;
-    parts.push(part);
-    at += length;
-  }
-  return parts;
+  let part = 0;
+  return async (target) => {
+    await file.readInto(at, target);
+    if (crc32(target) !== checksums.readUInt32BE(part * NUMBER_BYTES)) throw new RangeError('a damaged part');
+    at += target.length;
+    part++;
+  };
+}
+
+async function integersFrom(fill: Fill, count: number): Promise<Int32Array> {
+  const integers = new Int32Array(count);
+  await fill(bytesOf(integers));
+  return integers;
 }
 
 function uint32(value: number): Uint8Array {
@@ -151,8 +150,4 @@ function uint32(value: number): Uint8Array {
 
 function bytesOf(integers: Int32Array): Uint8Array {
   return new Uint8Array(integers.buffer, integers.byteOffset, integers.byteLength);
-}
-
-function integersOf(bytes: Uint8Array): Int32Array {
-  return new Int32Array(new Uint8Array(bytes).buffer);
 }

@@ -9,9 +9,12 @@ import { openStores } from '../../../src/node/open-stores.js';
 import { SignatureCache } from '../../../src/node/signature-cache.js';
 import { assembleBlock, decodeBlock } from '../../../src/protocol/block.js';
 import { fromHex } from '../../../src/protocol/bytes.js';
+import { decodeCertificate } from '../../../src/protocol/certificate.js';
 import { encode } from '../../../src/protocol/encoding.js';
 import { OtherParentError } from '../../../src/protocol/errors.js';
+import type { StateTree } from '../../../src/protocol/state-tree.js';
 import { MemoryStore } from '../../../src/storage/memory-store.js';
+import { expectRecords } from '../../support/account-records.js';
 
 const vectors = (name: string) =>
   JSON.parse(readFileSync(new URL(`../../vectors/${name}.json`, import.meta.url), 'utf8'));
@@ -26,6 +29,8 @@ const refuse = vectors('refuse') as {
 
 interface Opened {
   readonly chain: Chain;
+  readonly tree: StateTree;
+  readonly database: MemoryStore;
   readonly committed: Committed[];
 }
 
@@ -45,7 +50,7 @@ async function open(upTo: number): Promise<Opened> {
   for (const { block, certificate } of blocks.slice(0, upTo)) {
     expect(await chain.applyCertified(fromHex(block), fromHex(certificate))).toBeNull();
   }
-  return { chain, committed };
+  return { chain, tree: opened.tree, database: stores.chain, committed };
 }
 
 describe('the chain', () => {
@@ -111,6 +116,17 @@ describe('the chain', () => {
     const otherBody = assembleBlock(good.header, good.nonce, good.signature, good.transactions.slice(1));
     expect(otherBody.id).toBe(good.id);
     expect((await fresh.validate(otherBody))?.code).toBe('BAD_BLOCK');
+  });
+
+  it('has the accounts of a block that consensus decided, and their trails, as their records are', async () => {
+    const { chain: fresh, tree, database } = await open(0);
+    for (const { block: wire, certificate } of blocks) {
+      const block = decodeBlock(fromHex(wire), fresh.rules.genesisId);
+      expect(await fresh.validate(block)).toBeNull();
+      await fresh.commit(block, decodeCertificate(fromHex(certificate)));
+      await expectRecords(tree, database);
+    }
+    expect(fresh.head.id).toBe(chain.head.id);
   });
 
   it('says that a block is not judged when the head moved while it was checked', async () => {

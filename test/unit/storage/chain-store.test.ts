@@ -202,6 +202,36 @@ describe('committing', () => {
     expect((await store.accountTransactions(fakeAddress(1), undefined, 1)).items).toHaveLength(1);
   });
 
+  it('gives a list that began as it was, whatever the chain does and drops meanwhile, and reads no history for it', async () => {
+    const chain = new FakeChain(20);
+    let reads = 0;
+    const memory = new MemoryStore();
+    const counting: Store = {
+      ...watched(memory, (operations, options) => memory.write(operations, options)),
+      get: (key) => {
+        if (key[0] === CHANGES) reads++;
+        return memory.get(key);
+      },
+    };
+    const store = await stored(chain, counting);
+    const tree = await StateTree.buildAsync(store.records());
+    store.attach(tree);
+    const commitNext = async (transfers: Parameters<FakeChain['add']>[0]) => {
+      const next = chain.add(transfers);
+      const trailOf = blockTrail(next.block.header.number, next.block.transactions);
+      await store.commit({ ...next, update: tree.update(next.changes, trailOf) });
+    };
+    await commitNext([[0, 1, 1]]);
+    const list = store.accountsAt(2)[Symbol.asyncIterator]();
+    const items = [(await list.next()).value];
+    for (let n = 0; n < 25; n++) await commitNext(Array.from({ length: 20 }, (_, i) => [i, 30 + i, 1]));
+    await store.prune(20, 1_000);
+    reads = 0;
+    for (let next = await list.next(); next.done !== true; next = await list.next()) items.push(next.value);
+    expect(items).toEqual(sorted(chain.states[2] ?? new Map()));
+    expect(reads).toBe(0);
+  });
+
   it('reads accounts in the state that is attached, which moves with the head', async () => {
     const chain = busyChain(4, 5, 3);
     const store = await stored(chain);

@@ -76,6 +76,15 @@ it('takes memory back once the image is released', () => {
   expect(tree.nodeCount).toBe(nodes);
 });
 
+it('leaves no place in use that no node of its tree is at, though others are held', async () => {
+  const tree = StateTree.build(accounts(0, 1_000, 5));
+  const held = tree.hold();
+  for (let balance = 6; balance < 9; balance++) tree.update(accounts(0, 1_000, balance)).commit();
+  const again = (await readTree(await stored(tree), 'tree'))?.tree as StateTree;
+  expect(again.nodeCount).toBe(StateTree.build(accounts(0, 1_000, 5)).nodeCount);
+  held.release();
+});
+
 it('is none when it is missing, cut, or a bit of it is wrong', async () => {
   expect(await readTree(new MemoryFiles(), 'tree')).toBeUndefined();
   const files = await stored(StateTree.build(accounts(0, 50, 5)));
