@@ -17,6 +17,7 @@ import {
   type ChainTables,
   chainDamaged,
   changesName,
+  decodeHeaderBytes,
   type Head,
   missing,
   parsed,
@@ -52,7 +53,7 @@ export async function checkChain(
     throw chainDamaged(`the head is block ${head.number}, below the base ${base.number}`);
   const block = checkHead(tables, genesisId, head);
   const changes = head.number === base.number ? undefined : checkRecords(tables, genesisId, block);
-  await checkNoneMissing(store, tables, head.number, base);
+  await checkNoneMissing(store, head.number, base);
   return { genesisId, base, head, block, changes };
 }
 
@@ -106,22 +107,36 @@ function checkRecords(
   return changes;
 }
 
-async function checkNoneMissing(store: Store, tables: ChainTables, head: number, base: Base): Promise<void> {
-  for await (const [key] of store.entries({ ...HEADERS, reverse: true, limit: 1 })) {
-    const number = numberIn(key, 1);
-    if (number > head) throw chainDamaged(`there is a block ${number} above the head ${head}`);
+/**
+ * No block between two that are there, as far back as its records may have been in the log. Headers and bodies are read
+ * side by side, in pieces: one by one they would take longer, and fill LevelDB's cache.
+ */
+async function checkNoneMissing(store: Store, head: number, base: Base): Promise<void> {
+  const headers = store.entries({ ...HEADERS, reverse: true })[Symbol.asyncIterator]();
+  try {
+    let header = await headers.next();
+    const assertNotAbove = (number: number): void => {
+      if (number > head) throw chainDamaged(`there is a block ${number} above the head ${head}`);
+    };
+    if (header.done !== true) assertNotAbove(numberIn(header.value[0], 1));
+    const lowest = Math.max(base.number, GENESIS_NUMBER - 1);
+    let expected = head;
+    let bytes = 0;
+    for await (const [key, value] of store.entries({ ...BODIES, reverse: true })) {
+      if (expected === lowest) return;
+      const number = numberIn(key, 1);
+      assertNotAbove(number);
+      const what = `block ${expected}`;
+      if (number !== expected || header.done === true || numberIn(header.value[0], 1) !== expected)
+        throw missing(what);
+      parsed(what, header.value[1], decodeHeaderBytes);
+      header = await headers.next();
+      expected--;
+      bytes += value.length;
+      if (bytes > LOGGED_BYTES) return;
+    }
+    if (expected > lowest) throw missing(`block ${expected}`);
+  } finally {
+    await headers.return?.();
   }
-  const lowest = Math.max(base.number, GENESIS_NUMBER - 1);
-  let expected = head;
-  let bytes = 0;
-  for await (const [key, value] of store.entries({ ...BODIES, reverse: true })) {
-    const number = numberIn(key, 1);
-    if (expected === lowest) return;
-    if (number > head) throw chainDamaged(`there is a block ${number} above the head ${head}`);
-    if (number !== expected || tables.header(number) === undefined) throw missing(`block ${expected}`);
-    expected--;
-    bytes += value.length;
-    if (bytes > LOGGED_BYTES) return;
-  }
-  if (expected > lowest) throw missing(`block ${expected}`);
 }

@@ -23,7 +23,7 @@ const BLOCK_CACHE_BYTES = 32 * 1024 * 1024;
  */
 const ENTRIES_AT_FIRST = 64;
 const ENTRIES_AT_ONCE = 4_096;
-const BYTES_AT_ONCE = 512 * 1024;
+const BYTES_AT_ONCE = 128 * 1024;
 const CHECKSUM_BYTES = 4;
 
 type Level = ClassicLevel<Uint8Array, Uint8Array>;

@@ -115,10 +115,7 @@ export class ChainTables {
   }
 
   header(number: number): HeaderBytes | undefined {
-    return this.#read(headerKey(number), `block ${number}`, (bytes) => {
-      const fields = Fields.decode(bytes, 2, 'block');
-      return { sealedHeader: fields.bytes('sealed header'), certificate: fields.bytesOrNil('certificate') };
-    });
+    return this.#read(headerKey(number), `block ${number}`, decodeHeaderBytes);
   }
 
   changes(number: number): BlockChanges | undefined {
@@ -175,6 +172,11 @@ export function present<T>(record: T | undefined, what: string): T {
 /** How error messages call a block's BlockChanges. */
 export function changesName(number: number): string {
   return `the record of changes of block ${number}`;
+}
+
+export function decodeHeaderBytes(bytes: Uint8Array): HeaderBytes {
+  const fields = Fields.decode(bytes, 2, 'block');
+  return { sealedHeader: fields.bytes('sealed header'), certificate: fields.bytesOrNil('certificate') };
 }
 
 export function decodeInteger(bytes: Uint8Array): number {
