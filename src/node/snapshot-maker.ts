@@ -20,7 +20,7 @@ import { present } from '../storage/tables.js';
 import type { Log } from './log.js';
 
 export const KEPT_SNAPSHOTS = 2;
-/** Accounts read in one turn: a millisecond or two. */
+/** Accounts whose public keys are read in one turn: a millisecond or two. */
 const ACCOUNTS_A_TURN = 128;
 /** Between two turns; others come first. */
 const PAUSE_MS = 2;

@@ -1,8 +1,8 @@
 /**
  * Keeps a copy of the state tree on the disk, now and then and at a clean stop, and takes it up again at the next start:
- * only what the blocks since did, as their records of changes say, has to be hashed then. The copy is never more than a shortcut. Without one, with one
- * that is damaged or of another chain, or if what comes out is not the head's state root, the tree is built from the
- * accounts as ever.
+ * only what the blocks since did, as their records of changes say, has to be hashed then. The copy is never more than a
+ * shortcut. Without one, with one that is damaged or of another chain, or if what comes out is not the head's state root,
+ * the tree is built from the accounts as ever.
  */
 import type { Files } from '../ports/files.js';
 import type { Address } from '../protocol/bytes.js';

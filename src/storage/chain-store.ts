@@ -409,7 +409,7 @@ export class ChainStore {
     for await (const [key, value] of this.#store.entries(accountsBehind(after))) {
       const address = addressIn(key);
       const live = this.#state?.record(address);
-      // None that is there has no record, unless a block is being written that makes it, or the record is damaged.
+      // Not an account of the head: a block that makes it is just being written, or the record is nobody's.
       if (this.#state !== undefined && live === undefined) continue;
       // A list that takes long is overtaken by blocks; the record is as it was when the list began.
       const isCurrent = live !== undefined && live.touchedIn <= number;

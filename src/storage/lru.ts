@@ -21,7 +21,7 @@ export class Lru<K, V> {
     return this.#entries.renew(key);
   }
 
-  /** As `get`, which alone counts as a use. */
+  /** Unlike `get` this does not count as a use. */
   has(key: K): boolean {
     return this.#entries.has(key);
   }
