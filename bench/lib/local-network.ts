@@ -1,8 +1,5 @@
 /** A network on this machine: processes of the command line with fixed ports, which can be killed and started again. */
-import { randomInt } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Child, type ChildEvent } from '../../plugins/lib/devnet/child.js';
@@ -11,14 +8,13 @@ import { CcoinClient } from '../../src/client/index.js';
 import type { Account } from '../../src/keys/account.js';
 import { accountDirectory } from '../../src/keys/account.js';
 import type { Hash } from '../../src/protocol/bytes.js';
+import { freePorts } from './ports.js';
 
 const HOST = '127.0.0.1';
 /** Far longer than a start takes: they only end what hangs. */
 const START_WITHIN_MS = 60_000;
 const READY_WITHIN_MS = 120_000;
 const POLL_MS = 100;
-/** Below the ports that systems hand out to callers: such a port could be taken while its node is down. */
-const PORTS = { from: 10_000, to: 32_000 };
 
 interface Place {
   readonly name: string;
@@ -175,20 +171,4 @@ function configure(place: Place, all: readonly Place[], home: Home): Promise<voi
     log: { level: 'info', pretty: false },
   };
   return writeFile(join(home.directoryOf(place.name), 'ccoin.json'), JSON.stringify(settings));
-}
-
-/** Ports on which nobody listens just now. */
-async function freePorts(count: number): Promise<number[]> {
-  const free = new Set<number>();
-  while (free.size < count) {
-    const port = randomInt(PORTS.from, PORTS.to);
-    const server = createServer();
-    // Rejects if somebody listens there.
-    const ours = await once(server.listen(port, HOST), 'listening').catch(() => undefined);
-    if (ours === undefined) continue;
-    free.add(port);
-    server.close();
-    await once(server, 'close');
-  }
-  return [...free];
 }

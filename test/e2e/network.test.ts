@@ -3,10 +3,10 @@
  * network, as each process costs a machine time to start. Progress is counted in blocks and rounds, not timed.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { freePorts } from '../../bench/lib/ports.js';
 import type { CcoinClient } from '../../src/client/index.js';
 import { type TestKey, testGenesis } from '../support/genesis.js';
 import { cleanUp, NodeHome, NodeProcess, temporaryDirectory } from '../support/node-process.js';
-import { freePorts } from '../support/ports.js';
 import { keyOf } from '../support/running-nodes.js';
 
 /** With FULL=1 an authority is stopped for a whole minute, else for as long as two of its turns take. */

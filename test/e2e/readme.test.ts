@@ -7,10 +7,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { type AddressInfo, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { freePorts } from '../../bench/lib/ports.js';
 
 const ROOT = join(import.meta.dirname, '../..');
 const STEPS = 7;
@@ -23,6 +23,8 @@ let shell: ChildProcess;
 let printed: string[];
 let exit: unknown[];
 let errors = '';
+/** What the nodes and discovery logged, to be shown if something failed. */
+let logs: string;
 
 beforeAll(async () => {
   base = await mkdtemp(join(tmpdir(), 'ccoin-readme-'));
@@ -42,12 +44,19 @@ beforeAll(async () => {
   shell.stderr?.on('data', (chunk) => (errors += chunk));
   exit = await once(shell, 'close');
   printed = text.split(`${MARK}\n`);
+  logs = await allLogs(join(base, 'my-network'));
 });
 
 afterAll(async () => {
   if (groupIsAlive()) process.kill(-groupId(), 'SIGKILL');
   await rm(base, { recursive: true });
 });
+
+async function allLogs(directory: string): Promise<string> {
+  const names = (await readdir(directory)).filter((name) => name.endsWith('.log'));
+  const texts = await Promise.all(names.map((name) => readFile(join(directory, name), 'utf8')));
+  return names.map((name, i) => `${name}:\n${texts[i]}`).join('\n');
+}
 
 /** As npm would: the command in node_modules/.bin, the package beside it. */
 async function install(directory: string): Promise<void> {
@@ -69,37 +78,11 @@ function shellBlocks(readme: string): string[] {
  * wherever it stands as a whole word, is replaced by a free port; the ports of a node stay neighbours.
  */
 async function withFreePorts(script: string): Promise<string> {
-  const [discovery, alice, bob, carol] = await freePairs(4);
+  const [discovery, alice, bob, carol] = await freePorts(4, 2);
   const ports: Record<string, number | undefined> = { 4444: discovery, 7001: alice, 7011: bob, 7021: carol };
   return script.replace(/\b(?:4444|70[012][12])\b/g, (port) =>
     String(ports[port] ?? (ports[Number(port) - 1] ?? Number.NaN) + 1),
   );
-}
-
-/** Ports that are free, and the next ones too. */
-async function freePairs(count: number): Promise<number[]> {
-  const held: Server[] = [];
-  const pairs: number[] = [];
-  while (pairs.length < count) {
-    const first = await listen(0);
-    if (first === undefined) throw new Error('there is no free port');
-    held.push(first);
-    const { port } = first.address() as AddressInfo;
-    const second = await listen(port + 1);
-    if (second === undefined) continue;
-    held.push(second);
-    pairs.push(port);
-  }
-  await Promise.all(held.map(async (server) => once(server.close(), 'close')));
-  return pairs;
-}
-
-function listen(port: number): Promise<Server | undefined> {
-  const server = createServer();
-  return new Promise((resolve) => {
-    server.once('error', () => resolve(undefined));
-    server.listen(port, '127.0.0.1', () => resolve(server));
-  });
 }
 
 /** This process's environment without settings of ccoin, and of the npm that runs the tests; npx must fetch nothing. */
@@ -131,7 +114,7 @@ function addresses(): [string, string, string] {
 
 describe('the walk-through of README.md', () => {
   test('goes through without a failure', () => {
-    expect({ exit, errors: withoutNpm(errors) }).toEqual({ exit: [0, null], errors: '' });
+    expect({ exit, errors: withoutNpm(errors) }, logs).toEqual({ exit: [0, null], errors: '' });
     expect(printed).toHaveLength(STEPS);
   });
 

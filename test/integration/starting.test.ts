@@ -1,5 +1,6 @@
 /** How a network comes to be: in any order, behind TLS or a list of those allowed, with a genesis from a peer. */
 import { describe, expect, it } from 'vitest';
+import { freePorts } from '../../bench/lib/ports.js';
 import { tlsCredentials } from '../../src/keys/certificate.js';
 import { signerOf } from '../../src/keys/signer.js';
 import { TcpTransport } from '../../src/network/tcp-transport.js';
@@ -11,7 +12,6 @@ import { systemRandom } from '../../src/node/system-random.js';
 import { BlockMaker } from '../support/block-maker.js';
 import { ALLOC_EACH, type TestGenesis, testGenesis } from '../support/genesis.js';
 import { History } from '../support/history.js';
-import { freePorts } from '../support/ports.js';
 import {
   connect,
   expectSameChain,
