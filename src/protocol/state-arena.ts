@@ -29,6 +29,9 @@ const ACCOUNT_WORD = 16;
 
 const NO_TRAIL: Trail = { touchedIn: 0, transactedIn: 0, touches: 0 };
 
+/** Paths that take their steps together: a core asks for about as many places in memory at a time. */
+export const FETCHED_TOGETHER = 16;
+
 /** The longest `enc([nonce, balance, stake])`. */
 const MAX_VALUE_BYTES = 28;
 
@@ -50,6 +53,9 @@ export class NodeArena {
   readonly #innerInput = new HashInput(1, 2 * HASH_BYTES);
   readonly #addressInput = Buffer.alloc(ADDRESS_BYTES);
   readonly #key = chunkOf(new ArrayBuffer(HASH_BYTES));
+  // For `fetch`: where each path is, and a use for what it reads, as the engine leaves out a read without one.
+  readonly #paths = new Int32Array(FETCHED_TOGETHER);
+  readonly #read = new Int32Array(1);
 
   /** Nodes in use, leaves and inner ones. */
   get nodeCount(): number {
@@ -194,6 +200,31 @@ export class NodeArena {
     for (const [i, ref] of refs.entries())
       if (ref !== EMPTY && !this.#hasKey(ref, words, i * HASH_WORDS)) refs[i] = EMPTY;
     return refs;
+  }
+
+  /**
+   * Brings into the processor's cache what an update reads on its paths from `root`, which is at `depth`, to where the keys
+   * of its leaves `from` up to `to` lead, and the places that its new nodes will take. As in `findAll` all paths take a step
+   * together, so that many places are waited for at a time; an update, which goes path by path, would wait for each.
+   * @param leaves of which it takes at most FETCHED_TOGETHER
+   */
+  fetch(root: number, depth: number, leaves: Int32Array, from: number, to: number): void {
+    const paths = this.#paths.fill(root, 0, to - from);
+    let read = 0;
+    let inner = 0;
+    for (let going = root > EMPTY; going; depth++) {
+      going = false;
+      for (let i = 0; i < to - from; i++) {
+        const ref = paths[i] as number;
+        if (ref <= EMPTY) continue;
+        read ^= this.#inner.touch(ref - 1);
+        paths[i] = this.#child(ref, this.keyBit(leaves[from + i] as number, depth));
+        inner++;
+        going = true;
+      }
+    }
+    for (const ref of paths.subarray(0, to - from)) if (ref < EMPTY) read ^= this.#leaves.touch(~ref);
+    this.#read[0] = read ^ this.#inner.touchFree(inner);
   }
 
   /** Bit `depth` of a leaf's key, the most significant first. */

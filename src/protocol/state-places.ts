@@ -69,6 +69,22 @@ export class Places {
     return (place & IN_CHUNK) * this.#words;
   }
 
+  /** Brings a place into the processor's cache, by reading both of its ends. The result means nothing. */
+  touch(place: number): number {
+    const { words } = this.chunk(place);
+    const at = this.at(place);
+    return (words[at] as number) ^ (words[at + this.#words - 1] as number);
+  }
+
+  /** As `touch`, of the `count` places that will be taken next, so far as they were given back. */
+  touchFree(count: number): number {
+    const free = this.#free;
+    let read = 0;
+    for (let i = Math.max(0, free.length - count); i < free.length; i++)
+      read ^= this.touch(free[i] as number);
+    return read;
+  }
+
   /** @param unused places in use that are to count as free */
   layout(unused: readonly number[]): PlacesLayout {
     return { end: this.#end, free: Int32Array.from([...this.#free, ...unused]) };

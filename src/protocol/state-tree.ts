@@ -7,7 +7,7 @@
 import { type Address, fromHex, type Hash } from './bytes.js';
 import { sha256 } from './hash.js';
 import { type Account, type AccountRecord, encodeAccount, type Trail } from './state.js';
-import { type ArenaLayout, EMPTY, HASH_BYTES, NodeArena } from './state-arena.js';
+import { type ArenaLayout, EMPTY, FETCHED_TOGETHER, HASH_BYTES, NodeArena } from './state-arena.js';
 import type { KeyPath } from './state-part.js';
 import type { Fill } from './state-places.js';
 import { keyBit, type StateProof } from './state-proof.js';
@@ -366,8 +366,11 @@ class Merge {
     return this.#merge(EMPTY, depth, 0, this.#leaves.length);
   }
 
-  /** The subtree `ref` at `depth` with the leaves `from` up to `to`, all of whose keys lead there. */
-  #merge(ref: number, depth: number, from: number, to: number): number {
+  /**
+   * The subtree `ref` at `depth` with the leaves `from` up to `to`, all of whose keys lead there.
+   * @param fetched whether the arena has fetched their paths
+   */
+  #merge(ref: number, depth: number, from: number, to: number, fetched = false): number {
     const arena = this.#arena;
     if (from === to) return ref;
     if (to - from === 1) {
@@ -379,6 +382,8 @@ class Merge {
       if (ref < 0 && arena.sameKey(ref, leaf)) return this.#replaceLeaf(ref, leaf);
     }
     if (depth === KEY_BITS) throw new Error('one account twice in a state');
+    const fetches = !fetched && to - from <= FETCHED_TOGETHER;
+    if (fetches) arena.fetch(ref, depth, this.#leaves, from, to);
 
     let left = EMPTY;
     let right = EMPTY;
@@ -390,8 +395,8 @@ class Merge {
       else right = ref;
     }
     const middle = this.#partition(depth, from, to);
-    const newLeft = this.#merge(left, depth + 1, from, middle);
-    const newRight = this.#merge(right, depth + 1, middle, to);
+    const newLeft = this.#merge(left, depth + 1, from, middle, fetched || fetches);
+    const newRight = this.#merge(right, depth + 1, middle, to, fetched || fetches);
     if (ref > 0) {
       if (newLeft === left && newRight === right) return ref;
       this.#replaced.push(ref);
