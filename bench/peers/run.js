@@ -14,6 +14,7 @@ import { withDirectory } from '../../dist/bench/lib/cache.js';
 import { ask } from '../../dist/bench/lib/http.js';
 import { KeptConnection } from '../../dist/bench/lib/kept-connection.js';
 import { Load, shareOut } from '../../dist/bench/lib/load.js';
+import { freePorts } from '../../dist/bench/lib/ports.js';
 import { processFigures } from '../../dist/bench/lib/process-figures.js';
 import { median, percentile } from '../../dist/bench/lib/statistics.js';
 import { submitUntilFinal } from '../../dist/bench/lib/submit.js';
@@ -103,11 +104,15 @@ async function measurePeer(peer) {
   return { name: `${peer.name} ${version}`, eachItsBlock, inBlocks, alone, resident };
 }
 
-/** Hands in all transfers, and makes a block after each `perBlock`, or leaves it to the node. */
+/**
+ * Hands in all transfers, and makes a block after each `perBlock`, or leaves it to the node. Left to it, each sender has one
+ * transfer in a request: hardhat takes those of one request in any order, and then none whose nonce is not the next.
+ */
 async function submitAll(rpc, perBlock) {
-  for (let at = 0; at < TRANSFERS; at += BATCH) {
-    await rpc(wires.slice(at, at + BATCH).map((wire) => ['eth_sendRawTransaction', [wire]]));
-    if (perBlock !== null && (at + BATCH) % perBlock === 0) await rpc([['evm_mine', []]]);
+  const batch = perBlock === null ? SENDERS : BATCH;
+  for (let at = 0; at < TRANSFERS; at += batch) {
+    await rpc(wires.slice(at, at + batch).map((wire) => ['eth_sendRawTransaction', [wire]]));
+    if (perBlock !== null && (at + batch) % perBlock === 0) await rpc([['evm_mine', []]]);
   }
   await assertMined(rpc);
 }
@@ -138,11 +143,11 @@ async function aloneMs(rpc) {
 }
 
 async function withPeer({ name, args }, use) {
-  const port = String(20_000 + Math.floor(Math.random() * 20_000));
+  const [port] = await freePorts(1);
   const script = createRequire(import.meta.url).resolve(`${name}/package.json`);
   const { bin } = JSON.parse(await readFile(script, 'utf8'));
   const command = join(dirname(script), bin[name]);
-  const child = spawn(process.execPath, [command, ...args(port)], { cwd: HERE, stdio: 'ignore' });
+  const child = spawn(process.execPath, [command, ...args(String(port))], { cwd: HERE, stdio: 'ignore' });
   const rpc = async (calls) => {
     const body = calls.map(([method, params], id) => ({ jsonrpc: '2.0', id, method, params }));
     const answers = await ask(`http://127.0.0.1:${port}/`, JSON.stringify(body));
