@@ -44,7 +44,8 @@ export class Mempool {
   readonly #reader: Pick<StateReader, 'account'>;
   /** In order of arrival. */
   readonly #entries = new Map<Hash, Entry>();
-  readonly #wires = new Set<Hash>();
+  /** By H(wire form). */
+  readonly #wires = new Map<Hash, Transaction>();
   readonly #queues = new Map<Address, SenderQueue>();
   /** What may have to go, the first to go on top: all that wait, and the end of each sender's ready ones. */
   readonly #evictable = new Heap<Entry>(
@@ -90,6 +91,11 @@ export class Mempool {
   /** Whether exactly these bytes are pending, by H(wire form). */
   hasWire(wireHash: Hash): boolean {
     return this.#wires.has(wireHash);
+  }
+
+  /** The transaction of exactly these bytes, if it is pending. */
+  ofWire(wireHash: Hash): Transaction | undefined {
+    return this.#wires.get(wireHash);
   }
 
   /** Undefined for what the pool never saw, or saw too long ago. */
@@ -272,7 +278,7 @@ export class Mempool {
     }
     for (const victim of evicted) this.#depart(victim, dropped('evicted', 'the pool was full'), nowMs);
     this.#entries.set(transaction.id, entry);
-    this.#wires.add(transaction.wireHash);
+    this.#wires.set(transaction.wireHash, entry.transaction);
     return entry;
   }
 

@@ -6,11 +6,12 @@ import { admissionChecks } from '../consensus/admission.js';
 import type { ConsensusMessage } from '../consensus/message.js';
 import type { Worker } from '../ports/worker.js';
 import type { AuthoritySet } from '../protocol/authorities.js';
+import type { DecodedBefore } from '../protocol/block.js';
 import { type Address, fromHex, type Hash } from '../protocol/bytes.js';
 import { ProtocolError } from '../protocol/errors.js';
 import { sha256Hex } from '../protocol/hash.js';
 import type { SignatureCheck } from '../protocol/keys.js';
-import { decodeProposal, decodeVote, heightOfProposal } from '../protocol/vote.js';
+import { decodeProposal, decodeVote, heightOfProposal, type Proposal } from '../protocol/vote.js';
 import type { ConsensusDriver } from './consensus-driver.js';
 
 /** Messages whose signatures are being checked: beyond this, further ones are dropped and repaired later. */
@@ -23,6 +24,8 @@ const MAX_HELD = 4_096;
 const MAX_KNOWN_PROPOSALS = 256;
 
 export interface IntakeDependencies {
+  /** What is pending need not be decoded again to know a proposal's block. */
+  readonly decodedBefore: DecodedBefore;
   /** The set of the current height, and in version 1 of the next one too. */
   authorities(): AuthoritySet;
   offend(peer: Address, offence: 'malformed' | 'bad-signature', detail: string): void;
@@ -65,7 +68,7 @@ export class ConsensusIntake {
       this.#holders.get(key)?.add(peer);
       return;
     }
-    const proposal = await this.#one(peer, key, () => decodeProposal(wire, this.#genesisId));
+    const proposal = await this.#one(peer, key, () => this.#proposalOf(wire));
     if (proposal?.height !== this.#height || this.#knownProposals.size >= MAX_KNOWN_PROPOSALS) return;
     const { core } = this.#driver;
     // One of a later round may have to make way for another, and be news again when that round comes.
@@ -80,7 +83,7 @@ export class ConsensusIntake {
   /** What a peer gave us in answer to LDR: heard as one, so that a quorum shown in it is seen. */
   async repair(peer: Address, proposals: readonly Uint8Array[], votes: readonly Uint8Array[]): Promise<void> {
     const messages = this.#decode(peer, () => [
-      ...proposals.map((wire): ConsensusMessage => decodeProposal(wire, this.#genesisId)),
+      ...proposals.map((wire): ConsensusMessage => this.#proposalOf(wire)),
       ...votes.map(decodeVote),
     ]);
     if (messages === undefined) return;
@@ -96,6 +99,10 @@ export class ConsensusIntake {
       if (rest > 0) this.#repairing.set(peer, rest);
       else this.#repairing.delete(peer);
     }
+  }
+
+  #proposalOf(wire: Uint8Array): Proposal {
+    return decodeProposal(wire, this.#genesisId, this.#dependencies.decodedBefore);
   }
 
   /** What the core lacks of these, each once. */

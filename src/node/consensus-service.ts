@@ -124,6 +124,7 @@ export class ConsensusService {
       },
     );
     this.#intake = new ConsensusIntake(this.#driver, worker, genesisId, {
+      decodedBefore: (wireHash) => parts.mempool.ofWire(wireHash),
       authorities: () => chain.authorities,
       offend: dependencies.offend,
       ahead: dependencies.ahead,

@@ -31,6 +31,12 @@ export interface TransactionIntakeDependencies {
   changed(): void;
 }
 
+/** A wire form, and H of it. */
+interface Hashed {
+  readonly wire: Uint8Array;
+  readonly wireHash: Hash;
+}
+
 type Candidate = { readonly transaction: Transaction; readonly publicKey: Uint8Array } | ProtocolError;
 
 export class TransactionIntake {
@@ -91,18 +97,19 @@ export class TransactionIntake {
 
   /** One answer each, in order; a transaction that is known answers its present status. */
   async submit(wires: readonly Uint8Array[], source: Address | null): Promise<SubmitResult[]> {
-    return this.#settle(this.#candidates(wires), source);
+    const hashed = wires.map((wire) => ({ wire, wireHash: sha256Hex(wire) }));
+    return this.#settle(this.#candidates(hashed), source);
   }
 
   /** What is neither pending nor being checked, as far as there is room. */
-  #news(peer: Address, wires: readonly Uint8Array[]): Uint8Array[] {
+  #news(peer: Address, wires: readonly Uint8Array[]): Hashed[] {
     const ofPeer = this.#checkingOf.get(peer) ?? 0;
     const room = Math.min(MAX_CHECKING - this.#checking.size, MAX_CHECKING_PER_PEER - ofPeer);
-    const news: Uint8Array[] = [];
+    const news: Hashed[] = [];
     for (const wire of wires) {
       if (news.length >= room) break;
-      const hash = sha256Hex(wire);
-      if (!this.#mempool.hasWire(hash) && !this.#checking.has(hash)) news.push(wire);
+      const wireHash = sha256Hex(wire);
+      if (!this.#mempool.hasWire(wireHash) && !this.#checking.has(wireHash)) news.push({ wire, wireHash });
     }
     return news;
   }
@@ -158,7 +165,7 @@ export class TransactionIntake {
   }
 
   /** Decoded, of good form, and with the key to check each with: a nonce 0 before it in the same batch counts. */
-  #candidates(wires: readonly Uint8Array[]): Candidate[] {
+  #candidates(hashed: readonly Hashed[]): Candidate[] {
     const carried = new Map<Address, Uint8Array>();
     const keys = {
       publicKey: (address: Address) =>
@@ -167,9 +174,9 @@ export class TransactionIntake {
         carried.get(address) ??
         this.#keysInCheck.get(address),
     };
-    return wires.map((wire): Candidate => {
+    return hashed.map(({ wire, wireHash }): Candidate => {
       try {
-        const transaction = decodeTransaction(wire, this.#chain.rules.genesisId);
+        const transaction = decodeTransaction(wire, this.#chain.rules.genesisId, wireHash);
         const error = checkForm(transaction, this.#chain.rules);
         if (error !== null) return error;
         const publicKey = resolveKey(transaction, keys);

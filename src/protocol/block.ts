@@ -96,10 +96,18 @@ export function assembleBlock(
   return { wire, header, miningHash, nonce, signature, transactions, id: blockIdOf(nonce, miningHash) };
 }
 
+/** The transaction of this H(wire form), if it was decoded before: the same bytes are the same transaction. */
+export type DecodedBefore = (wireHash: Hash) => Transaction | undefined;
+
 /**
+ * @param decodedBefore spares decoding, and keeping, again what is at hand
  * @throws ProtocolError MALFORMED
  */
-export function decodeBlock(wire: Uint8Array, genesisId: Uint8Array): Block {
+export function decodeBlock(
+  wire: Uint8Array,
+  genesisId: Uint8Array,
+  decodedBefore: DecodedBefore = () => undefined,
+): Block {
   if (wire.length > MAX_BLOCK_BYTES)
     throw malformed(`a block of ${wire.length} bytes, over ${MAX_BLOCK_BYTES}`);
   const fields = Fields.decode(wire, 4, 'block');
@@ -108,7 +116,8 @@ export function decodeBlock(wire: Uint8Array, genesisId: Uint8Array): Block {
   const signature = fields.bytesOrNil('signature');
   const transactions = fields.array('transactions').map((bytes) => {
     if (!(bytes instanceof Uint8Array)) throw malformed('block: a transaction is not a byte string');
-    return decodeTransaction(bytes, genesisId);
+    const wireHash = sha256Hex(bytes);
+    return decodedBefore(wireHash) ?? decodeTransaction(bytes, genesisId, wireHash);
   });
   const miningHash = miningHashOfBytes(headerBytes);
   return {
@@ -140,6 +149,14 @@ export function decodeHeader(bytes: Uint8Array): Header {
   };
 }
 
+/** Of lists whose root is known: a proposal's is asked for when it is heard and when its block is checked. */
+const roots = new WeakMap<readonly Transaction[], Hash>();
+
 export function hashTxnsOf(transactions: readonly Transaction[]): Hash {
-  return transactionsRoot(transactions.map((transaction) => transaction.wire));
+  let root = roots.get(transactions);
+  if (root === undefined) {
+    root = transactionsRoot(transactions.map((transaction) => transaction.wire));
+    roots.set(transactions, root);
+  }
+  return root;
 }

@@ -59,8 +59,15 @@ export function encodeTransaction(payload: Uint8Array, signature: Uint8Array): U
   return encode([payload, signature]);
 }
 
-/** @throws ProtocolError MALFORMED */
-export function decodeTransaction(wire: Uint8Array, genesisId: Uint8Array): Transaction {
+/**
+ * @param wireHash H(wire form), where it is known already
+ * @throws ProtocolError MALFORMED
+ */
+export function decodeTransaction(
+  wire: Uint8Array,
+  genesisId: Uint8Array,
+  wireHash: Hash = sha256Hex(wire),
+): Transaction {
   const outer = Fields.decode(wire, 2, 'transaction');
   const payload = outer.bytes('payload');
   const signature = outer.bytes('signature');
@@ -81,7 +88,7 @@ export function decodeTransaction(wire: Uint8Array, genesisId: Uint8Array): Tran
     payload,
     signature,
     id: sha256Hex(signedTransactionBytes(payload, genesisId)),
-    wireHash: sha256Hex(wire),
+    wireHash,
   };
 }
 

@@ -1,6 +1,6 @@
 /** Proposals and votes: what the authorities sign while they decide a height (section 8). */
 
-import { type Block, decodeBlock } from './block.js';
+import { type Block, type DecodedBefore, decodeBlock } from './block.js';
 import { concat, fromHex, type Hash } from './bytes.js';
 import { encode } from './encoding.js';
 import { malformed } from './errors.js';
@@ -100,12 +100,19 @@ export function heightOfProposal(wire: Uint8Array): number {
   return Fields.decode(wire, 5, 'proposal').integer('height', MAX_HEIGHT);
 }
 
-/** @throws ProtocolError MALFORMED */
-export function decodeProposal(wire: Uint8Array, genesisId: Uint8Array): Proposal {
+/**
+ * @param decodedBefore as for `decodeBlock`
+ * @throws ProtocolError MALFORMED
+ */
+export function decodeProposal(
+  wire: Uint8Array,
+  genesisId: Uint8Array,
+  decodedBefore?: DecodedBefore,
+): Proposal {
   const fields = Fields.decode(wire, 5, 'proposal');
   const height = fields.integer('height', MAX_HEIGHT);
   const round = fields.integer('round', MAX_HEIGHT);
   const validRound = fields.integerOrNil('valid_round', MAX_HEIGHT);
-  const block = decodeBlock(fields.bytes('block'), genesisId);
+  const block = decodeBlock(fields.bytes('block'), genesisId, decodedBefore);
   return { height, round, validRound, block, signature: fields.bytes('signature'), wire };
 }

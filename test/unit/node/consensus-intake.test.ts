@@ -2,9 +2,13 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ConsensusDriver } from '../../../src/node/consensus-driver.js';
 import { ConsensusIntake } from '../../../src/node/consensus-intake.js';
+import { assembleBlock, hashTxnsOf } from '../../../src/protocol/block.js';
+import type { Hash } from '../../../src/protocol/bytes.js';
 import type { SignatureCheck } from '../../../src/protocol/keys.js';
-import { encodeProposal, PREVOTE } from '../../../src/protocol/vote.js';
+import type { Transaction } from '../../../src/protocol/transaction.js';
+import { encodeProposal, PREVOTE, type Proposal } from '../../../src/protocol/vote.js';
 import { fakeBlock, prevotes, propose, vote, ZERO_HASH } from '../consensus/fakes.js';
+import { transfer } from '../ledger/support.js';
 import { AUTHORITIES, addressOf, HEIGHT, quietDriver } from './quiet-driver.js';
 
 const [A, B] = ['aa'.repeat(20), 'bb'.repeat(20)] as [string, string];
@@ -13,11 +17,13 @@ describe('the intake of consensus', () => {
   let driver: ConsensusDriver;
   let intake: ConsensusIntake;
   let checked: number;
+  const pending = new Map<Hash, Transaction>();
   const offences: string[] = [];
   const ahead: number[] = [];
 
   beforeEach(() => {
     checked = 0;
+    pending.clear();
     offences.length = 0;
     ahead.length = 0;
     driver = quietDriver(null);
@@ -30,6 +36,7 @@ describe('the intake of consensus', () => {
       { verify, seekNonce: async () => undefined, close: async () => {} },
       ZERO_HASH,
       {
+        decodedBefore: (wireHash) => pending.get(wireHash),
         authorities: () => AUTHORITIES,
         offend: (_, offence) => offences.push(offence),
         ahead: (_, height) => ahead.push(height),
@@ -61,6 +68,19 @@ describe('the intake of consensus', () => {
     expect(asks.mock.calls.length).toBe(before);
     expect(checked).toBe(2);
     expect(offences).toEqual([]);
+  });
+
+  it('decodes and keeps nothing again of a proposal that is pending', async () => {
+    const known = transfer({ from: addressOf(2), nonce: 1 });
+    const news = transfer({ from: addressOf(2), nonce: 2 });
+    pending.set(known.wireHash, known);
+    const { header } = fakeBlock(HEIGHT, addressOf(1), 'a');
+    const hashTxns = hashTxnsOf([known, news]);
+    const block = assembleBlock({ ...header, hashTxns }, 0, Uint8Array.of(1), [known, news]);
+    await intake.proposal(A, propose(HEIGHT, 0, block, null).wire);
+    const [heard] = driver.core.missing([]) as Proposal[];
+    expect(heard?.block.transactions).toEqual([known, news]);
+    expect(heard?.block.transactions.map((each) => each === known || each === news)).toEqual([true, false]);
   });
 
   it('remembers who else sent a message, so that it need not be passed on to them', async () => {

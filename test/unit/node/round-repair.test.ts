@@ -35,6 +35,7 @@ describe('the repair of a round', () => {
     };
     const worker = { verify, seekNonce: async () => undefined, close: async () => {} };
     const intake = new ConsensusIntake(driver, worker, ZERO_HASH, {
+      decodedBefore: () => undefined,
       authorities: () => AUTHORITIES,
       offend: () => {},
       ahead: () => {},
