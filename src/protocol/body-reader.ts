@@ -63,6 +63,14 @@ export class BodyReader {
     return true;
   }
 
+  /** Whether the next bytes are these; if so they are passed. */
+  passes(expected: Uint8Array): boolean {
+    const at = this.#at;
+    for (let i = 0; i < expected.length; i++) if (this.#bytes[at + i] !== expected[i]) return false;
+    this.#at += expected.length;
+    return true;
+  }
+
   bool(name: string): boolean {
     const head = this.#byte();
     if (head !== TRUE && head !== FALSE) throw wrong(name, 'a boolean');
@@ -162,8 +170,9 @@ export class BodyReader {
 
   /** Big-endian; above 2^53 only its being unsafe is right. */
   #uint(width: number): number {
+    if (width > this.remaining) throw malformed('the body ends inside a value');
     let value = 0;
-    for (const byte of this.#take(width)) value = value * 0x100 + byte;
+    for (let i = 0; i < width; i++) value = value * 0x100 + (this.#bytes[this.#at++] as number);
     return value;
   }
 

@@ -17,6 +17,11 @@ export class BodyWriter {
     this.#add(encode(value));
   }
 
+  /** What is encoded already. */
+  encoded(value: Uint8Array): void {
+    this.#add(value);
+  }
+
   bytes(value: Uint8Array): void {
     this.#head(0xc4, value.length < 0x100 ? 1 : value.length < 0x10000 ? 2 : 4, value.length);
     this.#add(value);

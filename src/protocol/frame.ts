@@ -81,8 +81,9 @@ export class FrameReader {
   }
 
   #type(): MessageType {
-    const at = this.#start + LENGTH_BYTES;
-    const type = String.fromCharCode(...this.#buffer.subarray(at, at + TYPE_BYTES));
+    let type = '';
+    for (let i = 0; i < TYPE_BYTES; i++)
+      type += String.fromCharCode(this.#buffer[this.#start + LENGTH_BYTES + i] as number);
     if (!isMessageType(type)) throw malformed(`a frame of unknown type ${JSON.stringify(type)}`);
     return type;
   }

@@ -6,6 +6,7 @@
 import { BodyReader } from './body-reader.js';
 import type { BodyWriter } from './body-writer.js';
 import { type Address, fromHex, type Hash, toHex } from './bytes.js';
+import { encode } from './encoding.js';
 import { malformed } from './errors.js';
 
 /** No frame is longer, header included (section 7). */
@@ -26,6 +27,8 @@ interface OptionalField<T> extends Field<T | undefined> {
 
 const MAX_TEXT_CHARACTERS = 255;
 const MAX_KEY_BYTES = 255;
+/** In the place of a value whose key has not come. */
+const NOT_FOUND = Symbol('not found');
 
 const integer: Field<number> = {
   read: (reader, name) => reader.integer(name),
@@ -144,32 +147,41 @@ type BodyOf<F> = {
 
 /** Keys sorted when written; read in any order, each once, unknown ones ignored. */
 function map<F extends object>(table: F): Field<BodyOf<F>> {
-  const fields = new Map(
-    Object.entries(table as Record<string, Field<unknown>>).sort(([a], [b]) => (a < b ? -1 : 1)),
-  );
+  const fields = Object.entries(table as Record<string, Field<unknown>>)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, field]) => ({ key, encodedKey: encode(key), field }));
+  /** Where the field of the next key stands: mostly behind the one before, as whoever sorts them writes them. */
+  function place(reader: BodyReader, name: string, likely: number): number {
+    if (likely < fields.length && reader.passes((fields[likely] as { encodedKey: Uint8Array }).encodedKey))
+      return likely;
+    const key = reader.text(`a key of ${name}`, MAX_KEY_BYTES);
+    return fields.findIndex((field) => field.key === key);
+  }
   return {
     read(reader, name) {
-      const found = new Map<string, unknown>();
+      const values: unknown[] = fields.map(() => NOT_FOUND);
+      let at = -1;
       for (let pairs = reader.map(name); pairs > 0; pairs--) {
-        const key = reader.text(`a key of ${name}`, MAX_KEY_BYTES);
-        const field = fields.get(key);
-        if (field === undefined) reader.skip();
-        else if (found.has(key)) throw malformed(`${name} has ${key} twice`);
-        else found.set(key, field.read(reader, key));
+        at = place(reader, name, at + 1);
+        const named = fields[at];
+        if (named === undefined) reader.skip();
+        else if (values[at] !== NOT_FOUND) throw malformed(`${name} has ${named.key} twice`);
+        else values[at] = named.field.read(reader, named.key);
       }
-      for (const [key, field] of fields) {
-        if (found.has(key)) continue;
-        if (field.absent === undefined) throw malformed(`${name} lacks ${key}`);
-        if (field.absent.value !== undefined) found.set(key, field.absent.value);
+      const body: Record<string, unknown> = {};
+      for (const [i, { key, field }] of fields.entries()) {
+        if (values[i] === NOT_FOUND && field.absent === undefined) throw malformed(`${name} lacks ${key}`);
+        const value = values[i] === NOT_FOUND ? field.absent?.value : values[i];
+        if (value !== undefined) body[key] = value;
       }
-      return Object.fromEntries(found) as BodyOf<F>;
+      return body as BodyOf<F>;
     },
     write(writer, value) {
       const body = value as Readonly<Record<string, unknown>>;
-      const present = [...fields].filter(([key]) => body[key] !== undefined);
+      const present = fields.filter(({ key }) => body[key] !== undefined);
       writer.map(present.length);
-      for (const [key, field] of present) {
-        writer.value(key);
+      for (const { key, encodedKey, field } of present) {
+        writer.encoded(encodedKey);
         field.write(writer, body[key]);
       }
     },
