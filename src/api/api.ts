@@ -12,7 +12,7 @@ import { notKept } from './caching.js';
 import { ApiError, PROBLEM_JSON, problemOfError, rawProblem } from './errors.js';
 import { FinalEvents } from './final-events.js';
 import { type After, FinalWaiters } from './final-waiters.js';
-import { isLocalHostHeader } from './hosts.js';
+import { localHostGuard } from './hosts.js';
 import { type ApiLimits, DEFAULT_LIMITS } from './limits.js';
 import { RateLimit } from './rate-limit.js';
 import type { OnFailure, Route, RouteContext } from './route.js';
@@ -59,7 +59,7 @@ export function createApi(face: NodeFace, options: ApiOptions = {}): FastifyInst
   const app: FastifyInstance = Fastify({
     logger: false,
     routerOptions: { ignoreTrailingSlash: true },
-    rewriteUrl: (request) => withoutPrefix(request.url ?? '/', face.address),
+    rewriteUrl: withoutPrefix(face.address),
     frameworkErrors: (error, _, reply) => answerProblem(reply, error),
     ajv: ajvOptions,
     schemaErrorFormatter: violationError,
@@ -90,12 +90,14 @@ export function createApi(face: NodeFace, options: ApiOptions = {}): FastifyInst
 }
 
 /** The same routes stand under the node's own address: `/{address}/blk/1` is `/blk/1`. */
-function withoutPrefix(url: string, address: Address): string {
+function withoutPrefix(address: Address): (request: { readonly url?: string }) => string {
   const prefix = `/${address}`;
-  if (!url.startsWith(prefix)) return url;
-  const rest = url.slice(prefix.length);
-  if (rest === '' || rest.startsWith('?')) return `/${rest}`;
-  return rest.startsWith('/') ? rest : url;
+  return ({ url = '/' }) => {
+    if (!url.startsWith(prefix)) return url;
+    const rest = url.slice(prefix.length);
+    if (rest === '' || rest.startsWith('?')) return `/${rest}`;
+    return rest.startsWith('/') ? rest : url;
+  };
 }
 
 function takeJsonOnly(app: FastifyInstance, { jsonDepth }: ApiLimits): void {
@@ -161,10 +163,11 @@ function boundUnread(app: FastifyInstance, { unreadBytes, smallBytes }: ApiLimit
  * passes are plain calls: four promises would cost as much as a small answer.
  */
 function addGuards(app: FastifyInstance, localHostsOnly: boolean): void {
+  const isLocal = localHostGuard();
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-content-type-options', 'nosniff');
     notKept(reply);
-    if (localHostsOnly && !isLocalHostHeader(request.headers.host))
+    if (localHostsOnly && !isLocal(request.headers.host))
       throw new ApiError('FORBIDDEN_HOST', 'this node answers only as localhost or by its IP address');
     if (request.is404)
       throw new ApiError('NOT_FOUND', `there is no route ${request.method} ${request.originalUrl}`);

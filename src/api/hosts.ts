@@ -16,3 +16,15 @@ export function isLocalHostHeader(header: string | undefined): boolean {
   const bare = name.startsWith('[') && name.endsWith(']') ? name.slice(1, -1) : name;
   return bare === 'localhost' || bare.endsWith('.localhost') || isIP(bare) !== 0;
 }
+
+/** `isLocalHostHeader`, which looks at each name once: nearly all callers of a node know it by the same. */
+export function localHostGuard(): (header: string | undefined) => boolean {
+  let known: string | undefined;
+  return (header) => {
+    if (header === undefined || header !== known) {
+      if (!isLocalHostHeader(header)) return false;
+      known = header;
+    }
+    return true;
+  };
+}

@@ -1,16 +1,18 @@
 /** How fast each address may ask: a token bucket for each, so that one caller never has the node to itself. */
+import { LinkedMap } from '../protocol/linked-map.js';
 import type { ApiLimits } from './limits.js';
 
 interface Bucket {
-  readonly tokens: number;
-  readonly atMs: number;
+  tokens: number;
+  /** When it held so many. */
+  atMs: number;
 }
 
 export class RateLimit {
   readonly #limits: Pick<ApiLimits, 'requestsPerSecond' | 'requestBurst' | 'callers'>;
   readonly #nowMs: () => number;
   /** By source, least recently seen first. */
-  readonly #buckets = new Map<string, Bucket>();
+  readonly #buckets = new LinkedMap<string, Bucket>();
 
   constructor(
     limits: Pick<ApiLimits, 'requestsPerSecond' | 'requestBurst' | 'callers'>,
@@ -23,19 +25,21 @@ export class RateLimit {
   /** Takes one request of `source`; false if it has none left. */
   take(source: string): boolean {
     const { requestsPerSecond, requestBurst } = this.#limits;
-    const atMs = this.#nowMs();
-    const before = this.#buckets.get(source) ?? { tokens: requestBurst, atMs };
-    const tokens = Math.min(requestBurst, before.tokens + ((atMs - before.atMs) / 1000) * requestsPerSecond);
-    const taken = tokens >= 1;
-    this.#keep(source, { tokens: taken ? tokens - 1 : tokens, atMs });
-    return taken;
+    const nowMs = this.#nowMs();
+    const bucket = this.#buckets.renew(source) ?? this.#enter(source, nowMs);
+    const flowedIn = ((nowMs - bucket.atMs) / 1000) * requestsPerSecond;
+    bucket.tokens = Math.min(requestBurst, bucket.tokens + flowedIn);
+    bucket.atMs = nowMs;
+    if (bucket.tokens < 1) return false;
+    bucket.tokens--;
+    return true;
   }
 
-  #keep(source: string, bucket: Bucket): void {
-    this.#buckets.delete(source);
+  #enter(source: string, nowMs: number): Bucket {
+    const { requestBurst, callers } = this.#limits;
+    const bucket: Bucket = { tokens: requestBurst, atMs: nowMs };
     this.#buckets.set(source, bucket);
-    if (this.#buckets.size <= this.#limits.callers) return;
-    const oldest = this.#buckets.keys().next();
-    if (!oldest.done) this.#buckets.delete(oldest.value);
+    if (this.#buckets.size > callers) this.#buckets.delete(this.#buckets.oldest as string);
+    return bucket;
   }
 }

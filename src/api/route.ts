@@ -7,6 +7,9 @@ import type { FinalWaiters } from './final-waiters.js';
 import type { ApiLimits } from './limits.js';
 import type { Schema } from './validation.js';
 
+/** Of what is sent as it is, written before. */
+export const JSON_TYPE = 'application/json; charset=utf-8';
+
 export interface Route {
   readonly method: 'GET' | 'POST';
   readonly url: string;

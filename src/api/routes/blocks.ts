@@ -7,7 +7,7 @@ import { ProtocolError } from '../../protocol/errors.js';
 import type { BlockText } from '../block-texts.js';
 import { ASKING_AGAIN, FOR_EVER, isHeld, isHeldById } from '../caching.js';
 import { ApiError } from '../errors.js';
-import type { Route, RouteContext } from '../route.js';
+import { JSON_TYPE, type Route, type RouteContext } from '../route.js';
 import { answers, params, queries } from '../schemas.js';
 import { blockWireView } from '../views.js';
 
@@ -18,7 +18,6 @@ interface BlockPage {
   readonly next: number | null;
 }
 
-const JSON_TYPE = 'application/json; charset=utf-8';
 const COMMA = Buffer.from(',');
 const PRUNED = 'PRUNED' as const;
 

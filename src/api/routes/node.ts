@@ -1,11 +1,13 @@
 /** The node itself: who it is, whom it knows, how it is, and a stream of what becomes final. */
 import { ApiError } from '../errors.js';
-import type { Route, RouteContext } from '../route.js';
+import { onceATurn } from '../once-a-turn.js';
+import { JSON_TYPE, type Route, type RouteContext } from '../route.js';
 import { answers, problem, queries } from '../schemas.js';
 import { authorityView, evidenceView, nodeStatusView, nodeView, peerView } from '../views.js';
 
 export function nodeRoutes({ face, limits, events }: RouteContext): Route[] {
   const query = queries(limits);
+  const statusText = onceATurn(() => JSON.stringify(nodeStatusView(face.status())));
   return [
     {
       method: 'GET',
@@ -17,7 +19,10 @@ export function nodeRoutes({ face, limits, events }: RouteContext): Route[] {
       method: 'GET',
       url: '/status',
       schema: { querystring: query.none, response: { 200: answers.status } },
-      handler: () => nodeStatusView(face.status()),
+      handler: (_, reply) => {
+        reply.type(JSON_TYPE);
+        return statusText();
+      },
     },
     {
       method: 'GET',

@@ -1,0 +1,17 @@
+/**
+ * What `make` gives, made at most once in a turn of the event loop. A node that many watch is asked the same by dozens of
+ * them in one turn; in between nothing happens but what else came with them.
+ */
+export function onceATurn<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  const forget = () => {
+    made = undefined;
+  };
+  return () => {
+    if (made === undefined) {
+      made = { value: make() };
+      setImmediate(forget);
+    }
+    return made.value;
+  };
+}
