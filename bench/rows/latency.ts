@@ -40,16 +40,16 @@ export const latencyRow: Row = {
     const { runs, warmUp, transfers } = quick ? PLANS.quick : PLANS.full;
     const world = await benchWorld(SENDERS, QUIET);
     const wires = await signedTransfers(world, warmUp + transfers);
-    const floors: number[] = [];
+    const floors: Floor[] = [];
     const p50: number[] = [];
     const p99: number[] = [];
     const beginnings: number[] = [];
     const processor: number[] = [];
     for (let run = 0; run < runs; run++) {
       await withDirectory(async (directory) => {
-        floors.push(await floorMs(directory, world));
+        floors.push(await floorOf(directory, world));
         const { times, processorMs } = await measure(directory, world, wires, warmUp);
-        floors.push(await floorMs(directory, world));
+        floors.push(await floorOf(directory, world));
         beginnings.push(percentile(times.slice(FIRST, FIRST + BEGINNING), 50));
         processor.push(processorMs / transfers);
         p50.push(percentile(times.slice(warmUp), 50));
@@ -58,7 +58,7 @@ export const latencyRow: Row = {
       say(
         `  run ${run + 1}: p50 ${p50.at(-1)?.toFixed(1)} ms, floor ${floors
           .slice(-2)
-          .map((ms) => ms.toFixed(2))
+          .map(({ ms }) => ms.toFixed(2))
           .join(' and ')} ms`,
       );
     }
@@ -68,16 +68,23 @@ export const latencyRow: Row = {
         name: 'latency floor',
         what: '3 signatures + 3 synced writes + 3 hops on loopback, medians of each, before and after each run',
         unit: 'ms',
-        runs: floors,
+        runs: floors.map(({ ms }) => ms),
       },
       {
         name: 'latency p50',
         what,
         unit: 'ms',
         runs: p50,
-        limit: { name: 'floor', value: median(floors) },
+        limit: { name: 'floor', value: median(floors.map(({ ms }) => ms)) },
         least: { atMost: 5 },
         goal: { atMost: 3 },
+      },
+      {
+        name: 'latency p50 strictly',
+        what: 'the same p50, against a floor whose signatures are made in place: the quickest way, which holds up all else',
+        unit: 'ms',
+        runs: p50,
+        limit: { name: 'that floor', value: median(floors.map(({ inPlaceMs }) => inPlaceMs)) },
       },
       {
         name: 'latency p99',
@@ -134,14 +141,26 @@ export function nodeFor(index: number): number {
   return (index + Math.floor(index / VALIDATORS)) % VALIDATORS;
 }
 
-async function floorMs(directory: string, world: World): Promise<number> {
-  return 3 * ((await signMs(world)) + (await syncedWriteMs(directory)) + (await hopMs()));
+/** What a transfer cannot do without. */
+interface Floor {
+  /** With signatures as node:crypto makes them beside other work, in a thread of its own. */
+  readonly ms: number;
+  /** With signatures made in place. */
+  readonly inPlaceMs: number;
 }
 
-async function signMs({ validators: [account] }: World): Promise<number> {
+async function floorOf(directory: string, world: World): Promise<Floor> {
+  const restMs = (await syncedWriteMs(directory)) + (await hopMs());
+  return {
+    ms: 3 * ((await signMs(world, true)) + restMs),
+    inPlaceMs: 3 * ((await signMs(world, false)) + restMs),
+  };
+}
+
+async function signMs({ validators: [account] }: World, beside: boolean): Promise<number> {
   if (account === undefined) throw new Error('a network without a validator');
   const signer = signerOf(account);
-  return timed(() => signer.sign(Buffer.alloc(MESSAGE_BYTES)));
+  return timed(() => signer.sign(Buffer.alloc(MESSAGE_BYTES), beside));
 }
 
 async function syncedWriteMs(directory: string): Promise<number> {

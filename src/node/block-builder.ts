@@ -78,9 +78,9 @@ async function seal(
   const nonce = await worker.seekNonce(miningHash, header.difficulty, signal);
   if (nonce === undefined) return null;
   const id = blockIdOf(nonce, miningHash);
-  const sealing = signer.sign(sealBytes(id, chain.rules.genesisId));
+  // Whoever is told may sign something beside the seal.
   mined(id);
-  const signature = await sealing;
+  const signature = await signer.sign(sealBytes(id, chain.rules.genesisId));
   return signal.aborted ? null : assembleBlock(header, nonce, signature, transactions);
 }
 

@@ -300,7 +300,7 @@ export class ConsensusDriver {
    * first. It stays here unless the core says to propose just that, and leaves as any other, once it is on the disk.
    */
   #prepareProposal(bytes: Uint8Array): void {
-    const signature = this.#signer?.sign(bytes);
+    const signature = this.#signer?.sign(bytes, true);
     if (signature === undefined) return;
     // A failure is met where the signature is used.
     signature.catch(() => {});

@@ -5,6 +5,9 @@ export interface Signer {
   readonly address: Address;
   /** PKCS#1 DER. */
   readonly publicKey: Uint8Array;
-  /** RSASSA-PSS as PROTOCOL section 2 has it. */
-  sign(message: Uint8Array): Promise<Uint8Array>;
+  /**
+   * RSASSA-PSS as PROTOCOL section 2 has it.
+   * @param beside whether the caller has something else to do meanwhile, so that another thread had better do it
+   */
+  sign(message: Uint8Array, beside?: boolean): Promise<Uint8Array>;
 }
