@@ -10,4 +10,6 @@ const INTERRUPT_BUDGET_BYTES = 15_000;
 /** To be called before there is anything to run. */
 export function tuneEngine(): void {
   setFlagsFromString(`--interrupt-budget=${INTERRUPT_BUDGET_BYTES}`);
+  // Code that was not run during some collections is thrown away by default, and compiled anew when it is run again.
+  setFlagsFromString('--no-flush-bytecode');
 }
