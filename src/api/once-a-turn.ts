@@ -1,6 +1,6 @@
 /**
- * What `make` gives, made at most once in a turn of the event loop. A node that many watch is asked the same by dozens of
- * them in one turn; in between nothing happens but what else came with them.
+ * What `make` gives, made at most once in a turn of the event loop, so that an answer may be as old as the turn. A node
+ * that many watch is asked the same by dozens of them in one.
  */
 export function onceATurn<T>(make: () => T): () => T {
   let made: { readonly value: T } | undefined;

@@ -7,7 +7,7 @@ import type { FinalWaiters } from './final-waiters.js';
 import type { ApiLimits } from './limits.js';
 import type { Schema } from './validation.js';
 
-/** Of what is sent as it is, written before. */
+/** The content type of JSON that is sent as text, past the response schema. */
 export const JSON_TYPE = 'application/json; charset=utf-8';
 
 export interface Route {

@@ -69,7 +69,7 @@ export class DiscoveryClient {
     // Rising, even within a millisecond or after the clock was set back.
     this.#lastTime = Math.max(clock.now(), this.#lastTime + 1);
     const parts = { command, network, address: signer.address, ...at, time: this.#lastTime };
-    const signature = await signer.sign(signedBytes(parts));
+    const signature = await signer.sign(signedBytes(parts), true);
     const answer = await this.#post({
       command,
       ...body,

@@ -7,7 +7,7 @@ import type { Account } from './account.js';
 const PSS = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 };
 /**
  * Such a key signs in a third of a millisecond, and the way to node's thread pool and back costs half as much again:
- * nobody waits for that who has nothing else to do. Larger keys take milliseconds, which would hold up everything else.
+ * too much for a vote, which all of consensus waits for. Larger keys take milliseconds, which would hold up everything else.
  */
 const MAX_BITS_IN_PLACE = 2_048;
 

@@ -43,7 +43,7 @@ export class HandshakeRun {
       const step = result.value;
       if (step.do === 'receive') return this.#link.resume();
       if (step.do === 'send') this.#link.send(step.message);
-      else if (step.do === 'sign') return this.#await(this.#ports.signer.sign(step.text));
+      else if (step.do === 'sign') return this.#await(this.#ports.signer.sign(step.text, true));
       else return this.#await(this.#ports.worker.verify([step.check]).then(([good]) => good));
     }
   }

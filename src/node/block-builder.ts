@@ -78,7 +78,7 @@ async function seal(
   const nonce = await worker.seekNonce(miningHash, header.difficulty, signal);
   if (nonce === undefined) return null;
   const id = blockIdOf(nonce, miningHash);
-  // Whoever is told may sign something beside the seal.
+  // Told first: a proposal is signed in another thread then, while the seal holds up this one.
   mined(id);
   const signature = await signer.sign(sealBytes(id, chain.rules.genesisId));
   return signal.aborted ? null : assembleBlock(header, nonce, signature, transactions);

@@ -197,7 +197,7 @@ export class PublicFace implements NodeFace {
       publicKey: nonce === 0 ? this.#signer.publicKey : null,
     };
     const bytes = encodePayload(payload);
-    const signature = await this.#signer.sign(signedTransactionBytes(bytes, chain.rules.genesisId));
+    const signature = await this.#signer.sign(signedTransactionBytes(bytes, chain.rules.genesisId), true);
     const [result] = await this.submit([encodeTransaction(bytes, signature)]);
     if (result === undefined) throw new Error('a submission without an answer');
     return result;

@@ -5,7 +5,10 @@
  */
 import type { Hash } from '../protocol/bytes.js';
 
-/** What was put in last is kept until so many others came, and goes before twice as many have. */
+/**
+ * What is put in is kept until at least so many others came: more than may be pending, so that nothing is checked again
+ * when its block comes.
+ */
 export const GENERATION = 32_768;
 
 export class SignatureCache {
@@ -18,6 +21,8 @@ export class SignatureCache {
 
   addAll(transactions: Iterable<{ readonly wireHash: Hash }>): void {
     for (const { wireHash } of transactions) {
+      // Those of a block are known since they came: to put them in anew would cost a place for each.
+      if (this.has(wireHash)) continue;
       this.#young.add(wireHash);
       if (this.#young.size < GENERATION) continue;
       this.#old = this.#young;

@@ -7,7 +7,7 @@ export interface Signer {
   readonly publicKey: Uint8Array;
   /**
    * RSASSA-PSS as PROTOCOL section 2 has it.
-   * @param beside whether the caller has something else to do meanwhile, so that another thread had better do it
+   * @param beside whether the node has something better to do meanwhile: then another thread does it, as for strangers
    */
   sign(message: Uint8Array, beside?: boolean): Promise<Uint8Array>;
 }

@@ -150,10 +150,13 @@ function map<F extends object>(table: F): Field<BodyOf<F>> {
   const fields = Object.entries(table as Record<string, Field<unknown>>)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([key, field]) => ({ key, encodedKey: encode(key), field }));
-  /** Where the field of the next key stands: mostly behind the one before, as whoever sorts them writes them. */
+  /**
+   * Where the field of the next key stands, -1 for an unknown key. Mostly it is the `likely` one, behind that of the key
+   * before, as whoever sorts them writes them.
+   */
   function place(reader: BodyReader, name: string, likely: number): number {
-    if (likely < fields.length && reader.passes((fields[likely] as { encodedKey: Uint8Array }).encodedKey))
-      return likely;
+    const next = fields[likely];
+    if (next !== undefined && reader.passes(next.encodedKey)) return likely;
     const key = reader.text(`a key of ${name}`, MAX_KEY_BYTES);
     return fields.findIndex((field) => field.key === key);
   }

@@ -135,9 +135,9 @@ export function transactionSignatureCheck(
 export function ownTransaction(transaction: Transaction): Transaction {
   const { wire } = transaction;
   if (wire.buffer.byteLength <= 2 * wire.length) return transaction;
-  const own = Uint8Array.from(wire);
+  const own = new Uint8Array(wire);
   const inOwn = (view: Uint8Array): Uint8Array => {
-    if (view.buffer !== wire.buffer) return Uint8Array.from(view);
+    if (view.buffer !== wire.buffer) return new Uint8Array(view);
     const start = view.byteOffset - wire.byteOffset;
     return own.subarray(start, start + view.length);
   };

@@ -154,6 +154,10 @@ describe('mempool: submitted again', () => {
     expect(pool.add(otherWire, 0)).toEqual({ accepted: true, known: true, status: statusOf(transaction) });
     expect(pool.size).toBe(1);
     expect([pool.hasWire(transaction.wireHash), pool.hasWire(otherWire.wireHash)]).toEqual([true, false]);
+    expect(pool.ofWire(transaction.wireHash)?.wire).toEqual(transaction.wire);
+    expect(pool.ofWire(otherWire.wireHash)).toBeUndefined();
+    pool.dropInvalid(transaction.id, 'for a test', 0);
+    expect(pool.ofWire(transaction.wireHash)).toBeUndefined();
   });
 
   it('answers what became of one that was applied or replaced', () => {

@@ -66,12 +66,12 @@ describe('the driver of consensus', () => {
 
   it('signs a proposal beside the seal of its block, and sends it only when it is asked to and it is on disk', async () => {
     const order: string[] = [];
-    let signed = 0;
+    const signed: boolean[] = [];
     const own = fakeBlock(HEIGHT, addressOf(1), 'own');
     const dependencies: Partial<DriverDependencies> = {
       build: async (_height, _signal, mined) => {
         mined(own.id);
-        order.push(`sealed after ${signed}`);
+        order.push(`sealed after ${signed.length}`);
         return own;
       },
       persist: async () => {
@@ -79,13 +79,13 @@ describe('the driver of consensus', () => {
       },
       broadcast: (message) => order.push(`send ${kindOf(message)}`),
     };
-    const driver = quietDriver(1, dependencies, new ManualClock(), () => signed++);
+    const driver = quietDriver(1, dependencies, new ManualClock(), (beside) => signed.push(beside));
     driver.input({ type: 'acting', acting: true });
     driver.input({ type: 'due', height: HEIGHT });
     await settle();
     expect(order).toEqual(['sealed after 1', 'persist', 'send 0', 'persist', 'send 1']);
-    // The proposal's and the prevote's: none was made twice.
-    expect(signed).toBe(2);
+    // The proposal's, beside the seal, and the prevote's: none was made twice.
+    expect(signed).toEqual([true, false]);
   });
 
   it('says its own word first to those whose votes the height waits for', async () => {

@@ -83,6 +83,19 @@ describe('the intake of consensus', () => {
     expect(heard?.block.transactions.map((each) => each === known || each === news)).toEqual([true, false]);
   });
 
+  it('never takes a pending transaction for one with the same id and another signature', async () => {
+    const known = transfer({ from: addressOf(2), nonce: 1 }, 1);
+    const proposed = transfer({ from: addressOf(2), nonce: 1 }, 2);
+    expect(proposed.id).toBe(known.id);
+    pending.set(known.wireHash, known);
+    const { header } = fakeBlock(HEIGHT, addressOf(1), 'a');
+    const hashTxns = hashTxnsOf([proposed]);
+    const block = assembleBlock({ ...header, hashTxns }, 0, Uint8Array.of(1), [proposed]);
+    await intake.proposal(A, propose(HEIGHT, 0, block, null).wire);
+    const [heard] = driver.core.missing([]) as Proposal[];
+    expect(heard?.block.transactions).toEqual([proposed]);
+  });
+
   it('remembers who else sent a message, so that it need not be passed on to them', async () => {
     const hear = vi.spyOn(driver, 'hear');
     const proposal = propose(HEIGHT, 0, fakeBlock(HEIGHT, addressOf(1), 'a'), null);

@@ -16,13 +16,13 @@ export function addressOf(authority: number): Address {
 
 /**
  * @param own the authority that it signs for; null to follow only
- * @param signing is told of every signature that it makes
+ * @param signing is told of every signature that it makes, and whether beside other work
  */
 export function quietDriver(
   own: number | null,
   dependencies: Partial<DriverDependencies> = {},
   clock = new ManualClock(),
-  signing: () => void = () => {},
+  signing: (beside: boolean) => void = () => {},
 ): ConsensusDriver {
   const driver = new ConsensusDriver(
     {
@@ -34,8 +34,8 @@ export function quietDriver(
           : {
               address: addressOf(own),
               publicKey: new Uint8Array(0),
-              sign: async () => {
-                signing();
+              sign: async (_, beside = false) => {
+                signing(beside);
                 return Uint8Array.of(9);
               },
             },

@@ -262,6 +262,12 @@ describe('bodies', () => {
     expect('polluted' in {}).toBe(false);
   });
 
+  it('read a key that is not in its shortest form', () => {
+    const key = Buffer.from('request_id');
+    const body = Buffer.concat([Buffer.of(0x81, 0xd9, key.length), key, packed(7)]);
+    expect(decodeBody('PNG', body)).toEqual({ type: 'PNG', request_id: 7 });
+  });
+
   it('read absent optional keys of the last ACK as undefined, and absent nullable ones as nil', () => {
     const last = { request_id: 1, height: 2, time: 3, signature: Buffer.alloc(256) };
     expect(Object.keys(decodeBody('ACK', packed(last))).sort()).toEqual(
@@ -284,6 +290,23 @@ describe('bodies', () => {
     'the same key twice': [
       'PNG',
       Buffer.concat([Buffer.of(0x82), ...twice(packed('request_id'), packed(1))]),
+    ],
+    'the same key twice, another in between': [
+      'PON',
+      Buffer.concat([
+        Buffer.of(0x83),
+        ...['time', 'request_id', 'time'].flatMap((key) => [packed(key), packed(1)]),
+      ]),
+    ],
+    'an optional key twice, nil at first': [
+      'ACK',
+      Buffer.concat([
+        Buffer.of(0x86),
+        ...Object.entries({ height: 1, request_id: 1, signature: Buffer.alloc(1), time: 1 }).flatMap(
+          ([key, value]) => [packed(key), packed(value)],
+        ),
+        ...[packed('port'), packed(null), packed('port'), packed(1)],
+      ]),
     ],
     'a key that is no text': ['PNG', Buffer.concat([Buffer.of(0x81), packed(5), packed(5)])],
     'a float for an integer': ['PNG', Buffer.from(`81${'aa726571756573745f6964'}cb4014000000000000`, 'hex')],
