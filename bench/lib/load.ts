@@ -118,7 +118,7 @@ export class Load {
 }
 
 async function submit({ http }: RunningNode, wires: readonly Uint8Array[]): Promise<void> {
-  const { items } = await ask<BatchAnswer>(`${http}/txns`, JSON.stringify(wires.map(toBase64)));
+  const { items } = await ask<BatchAnswer>(`${http}/txns?form=short`, JSON.stringify(wires.map(toBase64)));
   const refused = items.find(({ accepted }) => !accepted);
   if (refused !== undefined) throw new Error(`a transfer of the load was refused: ${refused.error?.code}`);
 }

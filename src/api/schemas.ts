@@ -106,6 +106,7 @@ export function queries(limits: ApiLimits) {
     }),
     block: query({ state: oneOfTexts('touched', 'all'), form: oneOfTexts('json', 'wire') }),
     transaction: query({ wait: digits(0, limits.waitSeconds, 0) }),
+    batch: query({ form: oneOfTexts('json', 'short') }),
     ready: query({ max_behind: digits(0, MAX_HEIGHT, DEFAULT_MAX_BEHIND) }),
   };
 }
@@ -256,6 +257,7 @@ export const answers = {
     items: list({
       oneOf: [
         object({ accepted: { const: true }, transaction }),
+        object({ accepted: { const: true }, transaction: object({ id: hash, status }) }),
         object({ accepted: { const: false }, error: problem }),
       ],
     }),

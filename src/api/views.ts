@@ -36,6 +36,11 @@ export function transactionView({ transaction, status }: KnownTransaction) {
   };
 }
 
+/** For whoever has the rest: it handed that in. */
+export function shortTransactionView({ transaction: { id }, status }: KnownTransaction) {
+  return { id, status: statusView(status) };
+}
+
 function statusView(status: TransactionStatus) {
   if (status.state !== 'final') return status;
   const { state, blockNumber, index, blockTimeMs } = status;

@@ -135,7 +135,7 @@ export class Load {
     for (let tried = at; !this.#over; tried++) {
       try {
         const { items } = await postJson<{ items: BatchItem[] }>(
-          `${this.#urls[tried % this.#urls.length]}/txns`,
+          `${this.#urls[tried % this.#urls.length]}/txns?form=short`,
           body,
         );
         items.forEach((item, i) => {

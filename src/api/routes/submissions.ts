@@ -1,7 +1,7 @@
 /** Transactions coming in: signed elsewhere, or to be signed with the node's own account. The only routes that change anything. */
 import { timingSafeEqual } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { NodeFace, SubmitResult, TransferOrder } from '../../node/face.js';
+import type { KnownTransaction, NodeFace, SubmitResult, TransferOrder } from '../../node/face.js';
 import { fromBase64, utf8 } from '../../protocol/bytes.js';
 import { malformed, ProtocolError } from '../../protocol/errors.js';
 import { sha256, sha256Hex } from '../../protocol/hash.js';
@@ -11,7 +11,7 @@ import { IdempotencyKeys } from '../idempotency.js';
 import { recipientOf } from '../recipient.js';
 import { type Route, type RouteContext, waitMsOf } from '../route.js';
 import { answers, bodies, queries } from '../schemas.js';
-import { transactionView } from '../views.js';
+import { shortTransactionView, transactionView } from '../views.js';
 
 /** The body of a transfer that the node signs. */
 interface TransferBody {
@@ -85,11 +85,13 @@ export function submissionRoutes(context: RouteContext): Route[] {
       method: 'POST',
       url: '/txns',
       bodyLimit: limits.batchBodyBytes,
-      schema: { querystring: query.none, body: body.batch, response: { [ACCEPTED]: answers.batch } },
+      schema: { querystring: query.batch, body: body.batch, response: { [ACCEPTED]: answers.batch } },
       handler: async (request, reply) => {
         const batch = request.body as readonly string[] | { readonly wires: readonly string[] };
         const results = await submitTexts(face, 'wires' in batch ? batch.wires : batch);
-        return reply.code(ACCEPTED).send({ items: results.map(batchItem) });
+        const { form } = request.query as { form?: string };
+        const view = form === 'short' ? shortTransactionView : transactionView;
+        return reply.code(ACCEPTED).send({ items: results.map((result) => batchItem(result, view)) });
       },
     },
   ];
@@ -102,8 +104,8 @@ function answerAccepted(reply: FastifyReply, result: Accepted) {
   return transactionView(result);
 }
 
-function batchItem(result: SubmitResult) {
-  if (result.accepted) return { accepted: true, transaction: transactionView(result) };
+function batchItem(result: SubmitResult, view: (known: KnownTransaction) => unknown) {
+  if (result.accepted) return { accepted: true, transaction: view(result) };
   return { accepted: false, error: problemOf(result.code, result.message) };
 }
 

@@ -314,6 +314,17 @@ describe('POST /txns', () => {
     expect(face.pending.size).toBe(2);
   });
 
+  it('says no more than id and status of each when asked to be short', async () => {
+    const { post } = testApi();
+    const wire = wireOf(0);
+    const { items: whole } = answerOf(await post('/txns', [wire]), 202, answers.batch);
+    const { items } = answerOf(await post('/txns?form=short', [wire, '!']), 202, answers.batch);
+    const { id, status } = whole[0].transaction;
+    expect(items[0]).toEqual({ accepted: true, transaction: { id, status } });
+    expect(items[1].error).toMatchObject({ code: 'MALFORMED' });
+    refusalOf(await post('/txns?form=long', [wireOf(0)]), 400, 'BAD_REQUEST');
+  });
+
   it('takes the list by itself too', async () => {
     const { post } = testApi();
     expect(answerOf(await post('/txns', [wireOf(0)]), 202, answers.batch).items).toHaveLength(1);
