@@ -1,14 +1,14 @@
 /** Checks signatures on the calling thread, keeping the keys it has met in the form that OpenSSL wants. */
 import type { KeyObject } from 'node:crypto';
+import { GenerationCache } from '../protocol/generation-cache.js';
 import { type SignatureCheck, toKeyObject, verifyWith } from '../protocol/keys.js';
-import { Lru } from '../storage/lru.js';
 
-/** Some kilobytes each in OpenSSL's memory. */
-const KEY_CACHE = 4_096;
+/** A generation of them: some kilobytes each in OpenSSL's memory. */
+const KEY_CACHE = 2_048;
 
 export class Verifier {
   /** By the DER's bytes as Latin-1 text. */
-  readonly #keys = new Lru<string, KeyObject>(KEY_CACHE);
+  readonly #keys = new GenerationCache<string, KeyObject>(KEY_CACHE);
 
   /** As `verify` of protocol/keys.ts. */
   verify({ publicKey, message, signature }: SignatureCheck): boolean {

@@ -10,6 +10,7 @@ import type { Store, StoreOperation } from '../ports/store.js';
 import { type Block, GENESIS_NUMBER } from '../protocol/block.js';
 import { type Address, fromHex, type Hash, isAddress, ZERO_HASH } from '../protocol/bytes.js';
 import { malformed, ProtocolError } from '../protocol/errors.js';
+import { GenerationCache } from '../protocol/generation-cache.js';
 import { type SealedHeader, splitBlock } from '../protocol/sealed-header.js';
 import type { Account, AccountRecord } from '../protocol/state.js';
 import type { AccountEntry } from '../protocol/state-part.js';
@@ -44,10 +45,10 @@ import {
   type TransactionPlace,
 } from './tables.js';
 
-/** Accounts kept at hand, about 150 bytes each: those that are active. Any other is found in some microseconds. */
-const ACCOUNT_CACHE = 8_192;
-/** Public keys kept, about 400 bytes each. */
-const PUBLIC_KEY_CACHE = 20_000;
+/** A generation of accounts kept at hand, about 150 bytes each: those that are active. Any other is found in some microseconds. */
+const ACCOUNT_CACHE = 4_096;
+/** A generation of public keys, about 400 bytes each. */
+const PUBLIC_KEY_CACHE = 10_000;
 /** Records of changes kept for readers, which often need the same few; 700 KB each at the most. */
 const CHANGES_CACHE = 16;
 
@@ -70,8 +71,8 @@ export class ChainStore {
   #headBlock: SealedHeader;
   /** The newest block with transactions; 0 if there is none. */
   #transactedIn: number;
-  readonly #accounts = new Lru<Address, AccountRecord>(ACCOUNT_CACHE);
-  readonly #publicKeys = new Lru<Address, Uint8Array>(PUBLIC_KEY_CACHE);
+  readonly #accounts = new GenerationCache<Address, AccountRecord>(ACCOUNT_CACHE);
+  readonly #publicKeys = new GenerationCache<Address, Uint8Array>(PUBLIC_KEY_CACHE);
   #state: HeadState | undefined;
   readonly #changes = new Lru<number, BlockChanges>(CHANGES_CACHE);
   /**
