@@ -14,10 +14,8 @@ export interface MempoolLimits {
   readonly maxNonceAhead: number;
   /** Whoever still wants it after that sends it again. */
   readonly maxAgeMs: number;
-  /** How long the pool says what became of a transaction that left it. */
-  readonly departedKeptMs: number;
-  /** Applied ones, by id only: the chain has them. */
-  readonly maxApplied: number;
+  /** How long the pool says why it dropped a transaction. */
+  readonly droppedKeptMs: number;
   /** Dropped ones, kept whole: nobody else has them. */
   readonly maxDropped: number;
   readonly maxDroppedBytes: number;
@@ -29,8 +27,7 @@ export const MEMPOOL_LIMITS: MempoolLimits = Object.freeze({
   maxPerSender: 256,
   maxNonceAhead: 1_024,
   maxAgeMs: 3 * HOUR_MS,
-  departedKeptMs: HOUR_MS,
-  maxApplied: 100_000,
+  droppedKeptMs: HOUR_MS,
   maxDropped: 20_000,
   maxDroppedBytes: 16 * 1024 * 1024,
 });

@@ -18,7 +18,7 @@ import { Departures } from './departures.js';
 import { Heap } from './heap.js';
 import type { MempoolLimits } from './limits.js';
 import { type Entry, SenderQueue } from './sender-queue.js';
-import type { AppliedStatus, DroppedStatus, DropReason, PendingStatus, PoolStatus } from './status.js';
+import type { DroppedStatus, DropReason, PendingStatus, PoolStatus } from './status.js';
 
 export type AddResult =
   | {
@@ -51,8 +51,7 @@ export class Mempool {
   readonly #evictable = new Heap<Entry>(
     (a, b) => isCheaper(a, b) || (!isCheaper(b, a) && a.arrival > b.arrival),
   );
-  readonly #applied: Departures<AppliedStatus>;
-  readonly #dropped: Departures<DroppedStatus>;
+  readonly #dropped: Departures;
   #arrivals = 0;
   #bytes = 0;
   #readyCount = 0;
@@ -61,8 +60,7 @@ export class Mempool {
   constructor(limits: MempoolLimits, reader: Pick<StateReader, 'account'>) {
     this.#limits = limits;
     this.#reader = reader;
-    const { departedKeptMs: keptMs, maxApplied, maxDropped, maxDroppedBytes } = limits;
-    this.#applied = new Departures({ keptMs, maxCount: maxApplied, maxBytes: 0 });
+    const { droppedKeptMs: keptMs, maxDropped, maxDroppedBytes } = limits;
     this.#dropped = new Departures({ keptMs, maxCount: maxDropped, maxBytes: maxDroppedBytes });
   }
 
@@ -85,7 +83,7 @@ export class Mempool {
 
   /** A transaction that is pending, or that was dropped not long ago. */
   get(id: Hash): Transaction | undefined {
-    return (this.#entries.get(id) ?? this.#dropped.get(id))?.transaction ?? undefined;
+    return (this.#entries.get(id) ?? this.#dropped.get(id))?.transaction;
   }
 
   /** Whether exactly these bytes are pending, by H(wire form). */
@@ -98,11 +96,11 @@ export class Mempool {
     return this.#wires.get(wireHash);
   }
 
-  /** Undefined for what the pool never saw, or saw too long ago. */
+  /** Undefined for what was applied, which the chain knows, and for what the pool never saw, or saw too long ago. */
   status(id: Hash): PoolStatus | undefined {
     const entry = this.#entries.get(id);
     if (entry !== undefined) return statusOf(entry);
-    return (this.#applied.get(id) ?? this.#dropped.get(id))?.status;
+    return this.#dropped.get(id)?.status;
   }
 
   /** The nonce that the sender should use next: its account's, or the one after what is pending without a gap. */
@@ -134,9 +132,9 @@ export class Mempool {
     const replaced = this.#queues.get(from)?.find(nonce);
     const added = this.#refusal(transaction, replaced) ?? this.#insert(transaction, replaced, nowMs);
     if (!(added instanceof ProtocolError)) return { accepted: true, known: false, status: statusOf(added) };
-    // One that was applied or replaced is refused as its nonce is taken: what became of it says more than that.
-    const before = this.status(id);
-    return before?.state === 'final' || (before?.state === 'dropped' && before.reason === 'replaced')
+    // One that was replaced is refused as its nonce is taken: what became of it says more than that.
+    const before = this.#dropped.get(id)?.status;
+    return before?.reason === 'replaced'
       ? { accepted: true, known: true, status: before }
       : { accepted: false, error: added };
   }
@@ -173,9 +171,9 @@ export class Mempool {
     changed: Iterable<Address>,
     nowMs: number,
   ): void {
-    const { number, time } = block.header;
+    const { number } = block.header;
     const affected = new Set(changed);
-    for (const [index, { id, from, nonce }] of block.transactions.entries()) {
+    for (const { id, from, nonce } of block.transactions) {
       affected.add(from);
       const entry = this.#queues.get(from)?.find(nonce);
       const isOurs = entry?.transaction.id === id;
@@ -184,11 +182,8 @@ export class Mempool {
         if (isOurs) this.#forget(entry);
         else this.#depart(entry, dropped('replaced', `by ${id}, which block ${number} applied`), nowMs);
       }
-      // What was dropped here may have been kept, and proposed, by another node.
-      if (!isOurs && this.#dropped.get(id) === undefined) continue;
-      const status: AppliedStatus = { state: 'final', blockNumber: number, index, blockTimeMs: time };
+      // What was dropped here may have come again, or been kept, and proposed, by another node.
       this.#dropped.forget(id);
-      this.#applied.record(id, { status, transaction: null, leftMs: nowMs });
     }
     for (const address of affected) {
       const queue = this.#queues.get(address);
@@ -213,7 +208,6 @@ export class Mempool {
       if (nowMs - addedMs >= this.#limits.maxAgeMs)
         this.#drop(id, dropped('expired', 'pending too long'), nowMs);
     }
-    this.#applied.expire(nowMs);
     this.#dropped.expire(nowMs);
   }
 
@@ -293,7 +287,7 @@ export class Mempool {
   #depart(entry: Entry, status: DroppedStatus, nowMs: number): void {
     const { transaction } = entry;
     this.#forget(entry);
-    this.#dropped.record(transaction.id, { status, transaction, leftMs: nowMs });
+    this.#dropped.record({ status, transaction, leftMs: nowMs });
   }
 
   #forget({ transaction }: Entry): void {

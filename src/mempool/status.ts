@@ -1,13 +1,6 @@
-/** What the pool says of a transaction: pending, or what became of it. The shapes are those of the node's public face. */
+/** What the pool says of a transaction: pending, or why it was dropped. The shapes are those of the node's public face. */
 
 export type PendingStatus = { readonly state: 'pending'; readonly queue: 'ready' | 'waiting' };
-
-export type AppliedStatus = {
-  readonly state: 'final';
-  readonly blockNumber: number;
-  readonly index: number;
-  readonly blockTimeMs: number;
-};
 
 export type DropReason = 'replaced' | 'expired' | 'invalid' | 'evicted';
 
@@ -17,4 +10,4 @@ export type DroppedStatus = {
   readonly detail: string;
 };
 
-export type PoolStatus = PendingStatus | AppliedStatus | DroppedStatus;
+export type PoolStatus = PendingStatus | DroppedStatus;

@@ -160,12 +160,12 @@ describe('mempool: submitted again', () => {
     expect(pool.ofWire(transaction.wireHash)).toBeUndefined();
   });
 
-  it('answers what became of one that was applied or replaced', () => {
+  it('answers what became of one that was replaced; of one that was applied the chain knows', () => {
     const applied = tx(ada, 0);
     const replaced = tx(bob, 0);
     for (const transaction of [applied, replaced, tx(bob, 0, 1)]) add(transaction);
     applyBlock([applied]);
-    expect(pool.add(applied, 0)).toMatchObject({ known: true, status: { state: 'final', blockNumber: 9 } });
+    expect(pool.add(applied, 0)).toMatchObject({ accepted: false, error: { code: 'NONCE_TOO_LOW' } });
     expect(pool.add(replaced, 0)).toMatchObject({ known: true, status: { reason: 'replaced' } });
   });
 
@@ -273,7 +273,7 @@ describe('mempool: blocks', () => {
     for (const transaction of [applied, replaced, overtaken, rest]) add(transaction);
     state.accounts.set(cy, holder(1_000, 1));
     applyBlock([tx(bob, 0, 1), applied], 5, [cy]);
-    expect(statusOf(applied)).toEqual({ state: 'final', blockNumber: 9, index: 1, blockTimeMs: 77 });
+    expect(statusOf(applied)).toBeUndefined();
     expect(statusOf(replaced)).toMatchObject({
       reason: 'replaced',
       detail: expect.stringContaining('block 9'),
@@ -319,12 +319,18 @@ describe('mempool: blocks', () => {
     expect(pool.size).toBe(1);
   });
 
-  it('says final of one that it had dropped and another node proposed', () => {
+  it('forgets having dropped one that came again, or that another node proposed', () => {
     const transaction = tx(ada, 0);
     add(transaction);
     pool.dropInvalid(transaction.id, 'why not', 0);
     applyBlock([transaction]);
-    expect(reasonOf(transaction)).toBe('final');
+    expect(statusOf(transaction)).toBeUndefined();
+    const again = tx(ada, 1);
+    add(again);
+    pool.dropInvalid(again.id, 'why not', 0);
+    add(again);
+    applyBlock([again]);
+    expect(statusOf(again)).toBeUndefined();
   });
 });
 
@@ -384,7 +390,7 @@ describe('mempool: its limits', () => {
       maxBytes: 64 * 1024 * 1024,
       maxPerSender: 256,
       maxAgeMs: 3 * HOUR_MS,
-      departedKeptMs: HOUR_MS,
+      droppedKeptMs: HOUR_MS,
     });
   });
 });
