@@ -8,7 +8,7 @@ import {
 } from 'node:crypto';
 import { type Address, toHex } from './bytes.js';
 import { ProtocolError } from './errors.js';
-import { sha256 } from './hash.js';
+import { sha256Hex } from './hash.js';
 
 export const MIN_MODULUS_BITS = 2048;
 export const MAX_MODULUS_BITS = 4096;
@@ -21,9 +21,9 @@ export interface SignatureCheck {
   readonly signature: Uint8Array;
 }
 
-/** The first 20 bytes of the hash of the public key's DER. */
+/** The first 20 bytes (40 hex digits) of the hash of the public key's DER. */
 export function addressOf(publicKey: Uint8Array): Address {
-  return toHex(sha256(publicKey).subarray(0, 20));
+  return sha256Hex(publicKey).slice(0, 40);
 }
 
 /**
