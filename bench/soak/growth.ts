@@ -8,7 +8,7 @@ import { median } from '../lib/statistics.js';
 import type { Sample } from './samples.js';
 
 /**
- * The longest cache holds the ids of 100,000 transfers: all that it took at first has been replaced by then, and the
+ * The longest cache holds the ids of less than 65,536 transfers: all that it took at first has been replaced by then, and the
  * allocators have met what it leaves behind.
  */
 export const WARM_UP_TRANSFERS = 200_000;
