@@ -251,7 +251,7 @@ export class Mempool {
       heapIndex: -1,
     };
     if (replaced !== undefined) this.#unlink(replaced);
-    this.#settle(this.#link(entry));
+    this.#link(entry);
 
     const evicted: Entry[] = [];
     const count = this.#entries.size + (replaced === undefined ? 1 : 0);
@@ -259,8 +259,9 @@ export class Mempool {
       const victim = this.#evictable.peek();
       if (victim === undefined || !isCheaper(victim, entry)) {
         this.#unlink(entry);
-        for (const restored of evicted) this.#settle(this.#link(restored));
-        this.#settle(replaced === undefined ? this.#queueOf(transaction.from) : this.#link(replaced));
+        for (const restored of evicted) this.#link(restored);
+        if (replaced === undefined) this.#settle(this.#queueOf(transaction.from));
+        else this.#link(replaced);
         return refuse('POOL_FULL', 'the pool is full of transactions that pay as much or more');
       }
       this.#settle(this.#unlink(victim));
@@ -304,19 +305,21 @@ export class Mempool {
     return queue;
   }
 
-  /** Into its sender's queue, as waiting; the queue must then be settled, as after `unlink`. */
-  #link(entry: Entry): SenderQueue {
+  /** Into its sender's queue, ready or waiting. */
+  #link(entry: Entry): void {
     const queue = this.#queueOf(entry.transaction.from);
     queue.insert(entry);
-    this.#evictable.place(entry);
     this.#bytes += entry.transaction.wire.length;
-    return queue;
+    this.#settle(queue);
+    if (!entry.ready) this.#evictable.place(entry);
   }
 
+  /** Out of its sender's queue, which must then be settled. */
   #unlink(entry: Entry): SenderQueue {
     const queue = this.#queueOf(entry.transaction.from);
     queue.remove(entry);
     this.#evictable.remove(entry);
+    if (queue.evictableTail === entry) queue.evictableTail = undefined;
     this.#bytes -= entry.transaction.wire.length;
     if (entry.ready) this.#readyCount--;
     entry.ready = false;
@@ -333,9 +336,11 @@ export class Mempool {
       if (!entry.ready) this.#evictable.place(entry);
     }
     const { evictableTail, readyTail } = queue;
-    if (evictableTail?.ready) this.#evictable.remove(evictableTail);
-    if (readyTail !== undefined) this.#evictable.place(readyTail);
-    queue.evictableTail = readyTail;
+    if (readyTail !== evictableTail) {
+      if (evictableTail?.ready) this.#evictable.remove(evictableTail);
+      if (readyTail !== undefined) this.#evictable.place(readyTail);
+      queue.evictableTail = readyTail;
+    }
     if (queue.entries.length === 0) this.#queues.delete(queue.address);
   }
 }

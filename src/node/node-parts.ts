@@ -107,7 +107,7 @@ export class NodeParts {
     this.snapshots = this.#createSnapshots(tree);
     this.snapshotServer = this.#createSnapshotServer();
 
-    const verified = new SignatureCache();
+    const verified = new SignatureCache((wireHash) => this.mempool.hasWire(wireHash));
     const rules = rulesOf(this.genesis, this.genesisId);
     this.chain = new Chain(
       { rules, authorities, store, tree, worker, verified, head: opened.head, checkDisk },

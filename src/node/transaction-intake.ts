@@ -134,7 +134,6 @@ export class TransactionIntake {
     );
     const good = await this.#check(unchecked);
     const bad = new Set<Candidate>(unchecked.filter((_, index) => good[index] !== true));
-    this.#verified.addAll(unchecked.filter((each) => !bad.has(each)).map(({ transaction }) => transaction));
 
     const accepted: Transaction[] = [];
     const results = candidates.map((candidate): SubmitResult => {
@@ -143,6 +142,8 @@ export class TransactionIntake {
         return refusal(new ProtocolError('BAD_SIGNATURE', 'the signature is not that of the sender'));
       return this.#offer(candidate.transaction, accepted);
     });
+    // Now that the pool has most of them: of the others copies will come.
+    this.#verified.addAll(unchecked.filter((each) => !bad.has(each)).map(({ transaction }) => transaction));
     if (accepted.length > 0) {
       this.#dependencies.gossip(accepted, source);
       this.#dependencies.changed();

@@ -1,6 +1,5 @@
 /** What is remembered of checked signatures, and for how long. */
 import { describe, expect, it } from 'vitest';
-import { MEMPOOL_LIMITS } from '../../../src/mempool/limits.js';
 import { GENERATION, SignatureCache } from '../../../src/node/signature-cache.js';
 
 const transactions = (from: number, count: number) =>
@@ -30,7 +29,12 @@ describe('the cache of checked signatures', () => {
     expect([cache.has(hashOf(0)), cache.has(hashOf(2 * GENERATION - 2))]).toEqual([true, true]);
   });
 
-  it('holds all that may be pending', () => {
-    expect(GENERATION).toBeGreaterThan(MEMPOOL_LIMITS.maxTransactions);
+  it('knows what is pending, and keeps no place for it', () => {
+    const pending = new Set([hashOf(0)]);
+    const cache = new SignatureCache((wireHash) => pending.has(wireHash));
+    cache.addAll(transactions(0, 2));
+    expect([cache.has(hashOf(0)), cache.has(hashOf(1))]).toEqual([true, true]);
+    pending.clear();
+    expect([cache.has(hashOf(0)), cache.has(hashOf(1))]).toEqual([false, true]);
   });
 });
