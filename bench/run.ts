@@ -4,7 +4,7 @@
  */
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { around, sampleL } from './lib/around.js';
+import { around, MeterOfL, sampleL } from './lib/around.js';
 import { BareVerifiers, signedChecks } from './lib/bare-verifiers.js';
 import { PROFILE_DIRECTORY_VARIABLE } from './lib/profiler.js';
 import { type Result, reportText, resultOf, writeResults } from './lib/report.js';
@@ -68,28 +68,30 @@ for (const { name, needs = [] } of ROWS) if (wanted.has(name)) for (const needed
 const startedMs = performance.now();
 const results: Result[] = [];
 const earlier = new Map<string, number>();
-const settings: Settings = { quick: values.quick, say: (text) => console.error(text), earlier };
 const verifiers = new BareVerifiers(await signedChecks());
-const limits = [await sampleL(verifiers, values.quick)];
+const meter = new MeterOfL(() => sampleL(verifiers, values.quick));
+const settings: Settings = {
+  quick: values.quick,
+  say: (text) => console.error(text),
+  earlier,
+  aroundL: (run) => meter.around(run),
+};
 for (const row of ROWS.filter(({ name }) => wanted.has(name))) {
   settings.say(`${row.name} …`);
-  const figures = await figuresOf(row);
-  const before = limits.at(-1) ?? 0;
-  const after = await sampleL(verifiers, values.quick);
+  const { result: figures, around } = await meter.around(() => figuresOf(row));
   for (const figure of figures) {
-    results.push(resultOf(figure, around(before, after)));
+    results.push(resultOf(figure, around));
     earlier.set(figure.name, median(figure.runs));
   }
-  limits.push(after);
 }
 await verifiers.close();
 const figureOfL: Figure = {
   name: 'L',
-  what: 'RSA-2048 PSS signatures that bare threads on all cores check, around each row',
+  what: 'RSA-2048 PSS signatures that bare threads on all cores check, around each row and each run of some',
   unit: '/s',
-  runs: limits,
+  runs: meter.samples,
 };
-results.unshift(resultOf(figureOfL, around(limits.at(0) ?? 0, limits.at(-1) ?? 0)));
+results.unshift(resultOf(figureOfL, around(meter.samples.at(0) ?? 0, meter.samples.at(-1) ?? 0)));
 const seconds = Math.round((performance.now() - startedMs) / 1000);
 console.log(`\n${reportText(results)}`);
 console.log(`${seconds} s; results in`);

@@ -1,4 +1,4 @@
-/** L around a row: what the machine did before it and after it, each the median of several samples. */
+/** L around a row and around each of its runs: what the machine did before and after, each the median of several samples. */
 import { execFile } from 'node:child_process';
 import { cpus } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -7,10 +7,10 @@ import type { BareVerifiers } from './bare-verifiers.js';
 import { median } from './statistics.js';
 
 export interface Around {
-  /** L before and after the row, checks a second. */
+  /** L before and after, checks a second. */
   readonly before: number;
   readonly after: number;
-  /** What the row is held against. */
+  /** What the row or run is held against. */
   readonly perSecond: number;
   /** False if the two differ so much that something else was at work. */
   readonly quiet: boolean;
@@ -30,6 +30,35 @@ export function around(before: number, after: number): Around {
   const larger = Math.max(before, after);
   const quiet = larger <= SAME * Math.min(before, after);
   return { before, after, perSecond: quiet ? (before + after) / 2 : larger, quiet };
+}
+
+/** L of this machine, measured now and again. */
+export class MeterOfL {
+  readonly #sample: () => Promise<number>;
+  readonly #samples: number[] = [];
+
+  /** @param sample measures L once */
+  constructor(sample: () => Promise<number>) {
+    this.#sample = sample;
+  }
+
+  /** All that was measured, in order. */
+  get samples(): readonly number[] {
+    return this.#samples;
+  }
+
+  /** What was measured last is the L before what comes next. */
+  async around<T>(run: () => Promise<T>): Promise<{ readonly result: T; readonly around: Around }> {
+    const before = this.#samples.at(-1) ?? (await this.#take());
+    const result = await run();
+    return { result, around: around(before, await this.#take()) };
+  }
+
+  async #take(): Promise<number> {
+    const sample = await this.#sample();
+    this.#samples.push(sample);
+    return sample;
+  }
 }
 
 /** The median of several samples, once what ran before has settled. */

@@ -10,7 +10,8 @@ import type { HttpLoadAnswer, HttpLoadJob } from './http-load.js';
 import { processFigures } from './process-figures.js';
 
 const CONNECTIONS = 64;
-const WARM_UP_MS = 500;
+/** Until V8 has optimised what either of them does for such a request. */
+const WARM_UP_MS = 2_000;
 
 export interface Rates {
   /** Of the answers, in the mean. */

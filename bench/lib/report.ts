@@ -15,7 +15,7 @@ export interface Result {
   readonly value: number;
   readonly runs: readonly number[];
   readonly limit: string | null;
-  /** The value divided by the limit. */
+  /** The value divided by the limit; where each run has its own, the median of their ratios. */
   readonly ratio: number | null;
   /** What the bounds are held against: the ratio, or the value. */
   readonly judged: number;
@@ -32,12 +32,10 @@ export interface Result {
 }
 
 /** @param around L, as measured around the figure's row */
-export function resultOf(figure: Figure, { before, after, perSecond, quiet }: Around): Result {
+export function resultOf(figure: Figure, { before, after, quiet }: Around): Result {
   const { name, what, unit, runs, limit, least = null, goal = null } = figure;
   const value = median(runs);
-  const limitValue =
-    limit === undefined ? undefined : 'value' in limit ? limit.value : limit.partOfL * perSecond;
-  const ratio = limitValue === undefined ? null : value / limitValue;
+  const ratio = ratioOf(figure);
   const judged = figure.judged === 'value' ? value : (ratio ?? value);
   return {
     name,
@@ -56,6 +54,14 @@ export function resultOf(figure: Figure, { before, after, perSecond, quiet }: Ar
     quiet,
     loadAverage: loadavg()[0] ?? 0,
   };
+}
+
+function ratioOf({ name, runs, limit }: Figure): number | null {
+  if (limit === undefined) return null;
+  if ('value' in limit) return median(runs) / limit.value;
+  if (limit.values.length !== runs.length)
+    throw new Error(`${name}: ${limit.values.length} limits of ${runs.length} runs`);
+  return median(runs.map((run, i) => run / (limit.values[i] as number)));
 }
 
 export const HEADS = ['figure', 'median', 'of all runs', 'ratio', 'at least', '', 'goal', '', ''];

@@ -1,4 +1,5 @@
 /** What a benchmark is made of: rows that run and give figures. */
+import type { MeterOfL } from './around.js';
 
 export interface Settings {
   /** A smoke run: everything once and short, so that its figures say only that the rows work. */
@@ -6,6 +7,8 @@ export interface Settings {
   readonly say: (text: string) => void;
   /** What rows before this one measured: the medians of their figures, by name. */
   readonly earlier: ReadonlyMap<string, number>;
+  /** Measures L around one run of a row: what that run is held against. */
+  readonly aroundL: MeterOfL['around'];
 }
 
 /** What is to be reached. */
@@ -18,10 +21,10 @@ export interface Figure {
   readonly unit: string;
   /** One value a run; the figure is their median. */
   readonly runs: readonly number[];
-  /** The limit that it is held against: L (or a part of it) if named, else the value measured beside it. */
+  /** The limit that it is held against: one measured beside all runs, or one beside each, in the order of the runs. */
   readonly limit?:
-    | { readonly name: string; readonly partOfL: number }
-    | { readonly name: string; readonly value: number };
+    | { readonly name: string; readonly value: number }
+    | { readonly name: string; readonly values: readonly number[] };
   /** What the bounds are in: units of the limit where there is one, unless told that it is the figure's own unit. */
   readonly judged?: 'ratio' | 'value';
   /** What must be reached: whatever is short of it is `below`. */

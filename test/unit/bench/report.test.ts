@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { around } from '../../../bench/lib/around.js';
+import { around, MeterOfL } from '../../../bench/lib/around.js';
 import { cellsOf, HEADS, reportText, resultOf } from '../../../bench/lib/report.js';
 import type { Figure } from '../../../bench/lib/row.js';
 import { tableMarkdown, tableText } from '../../../bench/lib/table.js';
@@ -19,10 +19,10 @@ describe('a result', () => {
     });
   });
 
-  it('is judged as a part of L', () => {
+  it('is judged run by run where each has its own limit', () => {
     const figure: Figure = {
       ...FIGURE,
-      limit: { name: 'L/4', partOfL: 1 / 4 },
+      limit: { name: 'L/4', values: [10_000, 17_500, 24_000] },
       least: { atLeast: 0.8 },
       goal: { atLeast: 0.81 },
     };
@@ -32,6 +32,11 @@ describe('a result', () => {
       verdict: 'ok',
       goalReached: false,
     });
+  });
+
+  it('does not guess the limit of a run', () => {
+    const figure: Figure = { ...FIGURE, limit: { name: 'L', values: [1, 2] } };
+    expect(() => resultOf(figure, QUIET)).toThrow('single: 2 limits of 3 runs');
   });
 
   it('is judged against a limit that was measured beside it', () => {
@@ -65,18 +70,29 @@ describe('L around a row', () => {
     [48_600, 68_800],
   ])('is the larger of %d and %d, and the row is marked', (before, after) => {
     expect(around(before, after)).toEqual({ before, after, perSecond: 68_800, quiet: false });
-    const figure: Figure = { ...FIGURE, limit: { name: 'L', partOfL: 1 } };
-    const result = resultOf(figure, around(before, after));
-    expect(result).toMatchObject({ ratio: 12_000 / 68_800, quiet: false, around: { before, after } });
+    const result = resultOf(FIGURE, around(before, after));
+    expect(result).toMatchObject({ quiet: false, around: { before, after } });
     expect(cellsOf(result).at(-1)).toBe(
       `not quiet: L ${before.toLocaleString('en')}, then ${after.toLocaleString('en')}`,
     );
   });
 });
 
+describe('L around each run', () => {
+  it('is measured once between two of them', async () => {
+    const samples = [60_000, 66_000, 54_000].values();
+    const meter = new MeterOfL(async () => samples.next().value as number);
+    const first = await meter.around(async () => 'a');
+    const second = await meter.around(async () => 'b');
+    expect(first).toEqual({ result: 'a', around: around(60_000, 66_000) });
+    expect(second).toEqual({ result: 'b', around: around(66_000, 54_000) });
+    expect(meter.samples).toEqual([60_000, 66_000, 54_000]);
+  });
+});
+
 describe('the table', () => {
   const result = resultOf(
-    { ...FIGURE, limit: { name: 'L', partOfL: 1 }, least: { atLeast: 0.2 }, goal: { atLeast: 0.4 } },
+    { ...FIGURE, limit: { name: 'L', value: 60_000 }, least: { atLeast: 0.2 }, goal: { atLeast: 0.4 } },
     QUIET,
   );
 
