@@ -46,7 +46,11 @@ function sizeOf(value: Value): number {
   }
   if (!Array.isArray(value)) throw new TypeError(`${typeof value} has no canonical encoding`);
   let size = value.length < 16 ? 1 : value.length < 0x10000 ? 3 : 5;
-  for (const element of value) size += sizeOf(element);
+  // By index, and numbers without a further call: an iterator and a call would make an object of each of them.
+  for (let i = 0; i < value.length; i++) {
+    const element = value[i] as Value;
+    size += typeof element === 'number' ? integerSize(element) : sizeOf(element);
+  }
   return size;
 }
 
@@ -80,7 +84,10 @@ function write(out: Uint8Array, at: number, value: Value): number {
       value.length < 16
         ? writeByte(out, at, 0x90 | value.length)
         : writeLength(out, at, value.length, 2, 0xdc);
-    for (const element of value) at = write(out, at, element);
+    for (let i = 0; i < value.length; i++) {
+      const element = value[i] as Value;
+      at = typeof element === 'number' ? writeInteger(out, at, element) : write(out, at, element);
+    }
   }
   return at;
 }
