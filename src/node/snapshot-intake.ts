@@ -19,8 +19,8 @@ import { type AccountEntry, decodeAccounts, decodeSubtrees, type KeyPath } from 
 import type { StateTree } from '../protocol/state-tree.js';
 import { SnapshotLoader } from '../storage/snapshot-loader.js';
 
-/** Accounts of one write: synced, so not too few. */
-const WRITE_ACCOUNTS = 2_048;
+/** Accounts of one write: synced, so not too few; some 3 MB with public keys, well below what LevelDB takes at once. */
+const WRITE_ACCOUNTS = 8_192;
 /** Accounts taken and not on the disk, above which no more should be asked for. */
 const MAX_UNWRITTEN = 65_536;
 

@@ -76,6 +76,8 @@ class Join {
   readonly #attention: Attention;
   #loggedMs = 0;
   #discoverAtMs = 0;
+  /** Discovery has answered, or failed to. */
+  #discovered = false;
   #timer: Timer | null = null;
   #lastId = 0;
   #settle: (tree: StoredTree | null) => void = () => {};
@@ -138,10 +140,15 @@ class Join {
     const nowMs = this.#attention.tick();
     if (nowMs >= this.#discoverAtMs) {
       this.#discoverAtMs = nowMs + ASK_DISCOVERY_EVERY_MS;
-      this.#options.discover().then(
-        (endpoints) => this.#network.addEndpoints(endpoints),
-        () => undefined,
-      );
+      this.#options
+        .discover()
+        .then(
+          (endpoints) => this.#network.addEndpoints(endpoints),
+          () => undefined,
+        )
+        .finally(() => {
+          this.#discovered = true;
+        });
     }
     for (const { peer, kind } of this.#download.expire(nowMs))
       this.#peers.offend(peer, 'NO_ANSWER', `no answer to a request for the ${kind} of a snapshot`);
@@ -176,7 +183,9 @@ class Join {
   }
 
   get #allHeard(): boolean {
-    return !this.#network.dialing() && this.#network.peers.size > 0 && this.#unheard.size === 0;
+    return (
+      this.#discovered && !this.#network.dialing() && this.#network.peers.size > 0 && this.#unheard.size === 0
+    );
   }
 
   #ask(request: SnapshotRequest): void {

@@ -85,7 +85,10 @@ export class TreeCheckpoint {
 
   /** To be called whenever the head has moved. */
   headMoved(): void {
-    if (this.#store.head.number - this.#copied >= CHECKPOINT_EVERY && !this.#isWriting) this.#copy();
+    const { head, base } = this.#store;
+    // Right behind the snapshot that a chain was joined by, the blocks since are being taken: nothing to hold up with a copy.
+    const since = Math.max(this.#copied, base.lowestHeader);
+    if (head.number - since >= CHECKPOINT_EVERY && !this.#isWriting) this.#copy();
   }
 
   /** A last copy, so that the next start has nothing to catch up with. */

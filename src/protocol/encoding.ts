@@ -23,6 +23,13 @@ export function encode(value: Value): Uint8Array {
   return out;
 }
 
+/** As `encode`, for one who has room for it at `at`. Returns where it ends. */
+export function encodeInto(out: Uint8Array, at: number, value: Value): number {
+  const end = at + sizeOf(value);
+  write(out, at, value);
+  return end;
+}
+
 /**
  * The value whose canonical encoding is exactly `bytes`. Byte strings are views into `bytes`, not copies.
  * @throws ProtocolError MALFORMED for any other bytes.

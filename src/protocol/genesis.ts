@@ -132,6 +132,8 @@ export function genesisBlock(config: GenesisConfig): Genesis {
  * @throws ProtocolError MALFORMED or BAD_GENESIS
  */
 export function readGenesisBlock(wire: Uint8Array): Genesis {
+  const before = readBefore.get(wire);
+  if (before !== undefined) return before;
   // A genesis block has no transactions, so there is nothing whose id the genesis id would enter.
   const { header, nonce } = decodeBlock(wire, NO_GENESIS);
   if (header.data === null) throw badGenesis('the genesis block carries no configuration');
@@ -150,9 +152,13 @@ export function readGenesisBlock(wire: Uint8Array): Genesis {
   if (seekNonce(block.miningHash, header.difficulty, 0, below) !== undefined) {
     throw badGenesis(`the genesis block's nonce ${nonce} is not the lowest that fits`);
   }
-  return { config, block, accounts: founded.accounts, supply: founded.supply };
+  const genesis = { config, block, accounts: founded.accounts, supply: founded.supply };
+  readBefore.set(block.wire, genesis);
+  return genesis;
 }
 
+/** By the wire form that went with it: a start hands that on from part to part, and each wants to know what it says. */
+const readBefore = new WeakMap<Uint8Array, Genesis>();
 const NO_GENESIS = new Uint8Array(32);
 /**
  * That no lower nonce fits is checked for so many: a few seconds of work. Beyond, only the proof of work is, or a

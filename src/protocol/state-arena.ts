@@ -9,7 +9,8 @@
  */
 import { hash } from 'node:crypto';
 import { type Address, type Hash, toHex, ZERO_HASH } from './bytes.js';
-import { type Account, type AccountRecord, encodeAccount, type Trail } from './state.js';
+import { encodeInto, type Value } from './encoding.js';
+import type { Account, AccountRecord, Trail } from './state.js';
 import { chunkOf, type Fill, Places, type PlacesLayout, WORD_BYTES } from './state-places.js';
 
 export const EMPTY = 0;
@@ -69,7 +70,7 @@ export class NodeArena {
     const { bytes, words, doubles } = this.#leaves.chunk(place);
     const at = this.#leaves.at(place);
     writeHash(this.#addressInput, bytes, at * WORD_BYTES);
-    this.#addressInput.copy(bytes, (at + ADDRESS_WORD) * WORD_BYTES);
+    bytes.set(this.#addressInput, (at + ADDRESS_WORD) * WORD_BYTES);
     words[at + TRAIL_WORD] = trail.touchedIn;
     words[at + TRAIL_WORD + 1] = trail.transactedIn;
     words[at + TRAIL_WORD + 2] = trail.touches;
@@ -234,7 +235,16 @@ export class NodeArena {
 
   /** Below 0 if the key of `leaf` comes before that of `other`, 0 if it is the same, above 0 if it comes after. */
   compareKeys(leaf: number, other: number): number {
-    return Buffer.compare(this.#keyOf(leaf), this.#keyOf(other));
+    const { bytes } = this.#leaves.chunk(~leaf);
+    const { bytes: others } = this.#leaves.chunk(~other);
+    const at = this.#leaves.at(~leaf) * WORD_BYTES;
+    const otherAt = this.#leaves.at(~other) * WORD_BYTES;
+    // The first few nearly always tell: views of both, to be compared at once, would cost more.
+    for (let i = 0; i < HASH_BYTES; i++) {
+      const order = (bytes[at + i] as number) - (others[otherAt + i] as number);
+      if (order !== 0) return order;
+    }
+    return 0;
   }
 
   sameKey(leaf: number, other: number): boolean {
@@ -300,9 +310,9 @@ export class NodeArena {
     const { bytes, words } = this.#inner.chunk(place);
     const at = this.#inner.at(place);
     words[at + side] = ref;
-    const hashAt = (at + HASHES_WORD + side * HASH_WORDS) * WORD_BYTES;
-    if (ref === EMPTY) bytes.fill(0, hashAt, hashAt + HASH_BYTES);
-    else bytes.write(this.#hashOf(ref), hashAt, 'binary');
+    const hashAt = at + HASHES_WORD + side * HASH_WORDS;
+    if (ref === EMPTY) words.fill(0, hashAt, hashAt + HASH_WORDS);
+    else writeBytes(this.#hashOf(ref), bytes, hashAt * WORD_BYTES);
   }
 
   /** Each character a byte of the hash. */
@@ -313,7 +323,8 @@ export class NodeArena {
       return this.#innerInput.hash();
     }
     this.#leafInput.take(this.#leaves.chunk(~ref).words, this.#leaves.at(~ref), HASH_WORDS);
-    return this.#leafInput.hash(HASH_BYTES, encodeAccount(this.account(ref)));
+    const { nonce, balance, stake } = this.account(ref);
+    return this.#leafInput.hash(HASH_BYTES, [nonce, balance, stake]);
   }
 
   #child(inner: number, side: 0 | 1): number {
@@ -339,6 +350,8 @@ export class NodeArena {
 class HashInput {
   readonly #bytes: Buffer;
   readonly #words: Int32Array;
+  /** The first so many of the bytes, as far as they were needed: to make such a view takes as long as to hash it. */
+  readonly #starts: Buffer[] = [];
 
   constructor(prefix: number, length: number) {
     const memory = new ArrayBuffer(WORD_BYTES + length);
@@ -352,11 +365,12 @@ class HashInput {
     for (let word = 0; word < count; word++) words[word] = source[at + word] as number;
   }
 
-  /** Of all of it; or of `length` bytes behind the prefix and `rest`. */
-  hash(length = 0, rest?: Uint8Array): string {
+  /** Of all of it; or of `length` bytes behind the prefix and the encoding of `rest`. */
+  hash(length = 0, rest?: Value): string {
     if (rest === undefined) return hash('sha256', this.#bytes, 'binary');
-    this.#bytes.set(rest, 1 + length);
-    return hash('sha256', this.#bytes.subarray(0, 1 + length + rest.length), 'binary');
+    const end = encodeInto(this.#bytes, 1 + length, rest);
+    this.#starts[end] ??= this.#bytes.subarray(0, end);
+    return hash('sha256', this.#starts[end], 'binary');
   }
 }
 
@@ -377,5 +391,10 @@ function sameWords(
 
 /** By way of a string: three times as fast as the buffer that `hash` would otherwise allocate. */
 function writeHash(input: Buffer, target: Buffer, at: number): void {
-  target.write(hash('sha256', input, 'binary'), at, 'binary');
+  writeBytes(hash('sha256', input, 'binary'), target, at);
+}
+
+/** Each character is a byte. So few are written sooner one by one than by `Buffer.write`. */
+function writeBytes(text: string, target: Buffer, at: number): void {
+  for (let i = 0; i < HASH_BYTES; i++) target[at + i] = text.charCodeAt(i);
 }

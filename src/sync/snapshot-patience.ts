@@ -5,8 +5,8 @@
 
 /** How long peers may take to come and say what they have … */
 export const LOOK_MS = 10_000;
-/** … and how long they are still waited for when all that could be dialed have said it. */
-export const SETTLE_MS = 1_000;
+/** … and, when all that could be dialed have said it, how long at least: they tell of others, which are dialed then. */
+export const SETTLE_MS = 250;
 /** So long nobody has what is being taken: it is begun again with a newer snapshot. */
 export const STRANDED_MS = 3_000;
 /** So often; then the chain is synced from its beginning. */
@@ -23,7 +23,7 @@ export interface SnapshotSituation {
   readonly busy: boolean;
   /** Somebody is left who could answer. */
   readonly hopeful: boolean;
-  /** All peers that could be dialed are here, one at least, and have said what they have. */
+  /** Discovery has answered, all peers that could be dialed are here, one at least, and have said what they have. */
   readonly allHeard: boolean;
 }
 

@@ -194,3 +194,23 @@ it('makes a copy every so many blocks, one at a time, and lets a failure pass', 
   expect(written).toEqual([TREE_FILE, TREE_FILE]);
   expect(warned).toEqual(['warn', 'warn']);
 });
+
+it('makes none while the first blocks behind a snapshot are taken, but one when the node stops', async () => {
+  const written: number[] = [];
+  const begin = 5_000;
+  const head = { number: begin, id: genesis.id };
+  const store = { genesisId: genesis.id, head, base: { number: begin, lowestHeader: begin } } as ChainStore;
+  const files = new MemoryFiles();
+  files.write = async () => {
+    written.push(head.number);
+  };
+  const checkpoint = new TreeCheckpoint(files, store, { tree: new StateTree(), copied: 0 }, noLog);
+  for (; head.number < begin + CHECKPOINT_EVERY; head.number++) checkpoint.headMoved();
+  expect(written).toEqual([]);
+  checkpoint.headMoved();
+  expect(written).toEqual([begin + CHECKPOINT_EVERY]);
+  const stopped = new TreeCheckpoint(files, store, { tree: new StateTree(), copied: 0 }, noLog);
+  head.number = begin;
+  await stopped.close();
+  expect(written.at(-1)).toBe(begin);
+});

@@ -73,6 +73,14 @@ describe('genesis.json of the vectors', () => {
     expect(readGenesisBlock(fromHex(explicit.block))).toEqual(genesis);
   });
 
+  test('reads once what it gave itself, and no other bytes for it', () => {
+    const read = readGenesisBlock(fromHex(explicit.block));
+    expect(readGenesisBlock(read.block.wire)).toBe(read);
+    const other = Uint8Array.from(read.block.wire);
+    other[other.length - 1] = (other.at(-1) ?? 0) ^ 1;
+    expect(() => readGenesisBlock(other)).toThrow();
+  });
+
   test('counts the supply', () => {
     const total = [...genesis.accounts.values()].reduce((sum, { balance }) => sum + balance, 0);
     expect(genesis.supply).toBe(total);
