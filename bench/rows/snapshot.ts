@@ -18,10 +18,13 @@ type Way = 'full' | 'snapshot';
 /**
  * How many blocks the chain has had since the snapshot, which is seldom of the newest: half of what lies between two, if
  * one is made every 2,000 blocks. And the joins in order: by turns, so that whatever else the machine does is spread
- * over both.
+ * over both; more of the short ones, which see less of it each.
  */
 const PLANS: Record<'full' | 'quick', { readonly since: number; readonly joins: readonly Way[] }> = {
-  full: { since: 1_000, joins: ['snapshot', 'full', 'snapshot', 'full', 'snapshot'] },
+  full: {
+    since: 1_000,
+    joins: ['snapshot', 'snapshot', 'full', 'snapshot', 'snapshot', 'full', 'snapshot', 'snapshot'],
+  },
   quick: { since: 10, joins: ['snapshot', 'full'] },
 };
 /** Of the time of taking all blocks. */
