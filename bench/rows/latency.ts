@@ -2,14 +2,10 @@
  * How long one transfer takes from its submission over HTTP until it is final, on a quiet network of four validators,
  * beside what it cannot do without: three signatures, three synced writes, three hops (proposal, prevote, precommit).
  */
-
-import { once } from 'node:events';
-import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { signerOf } from '../../src/keys/signer.js';
-import { openLevelStore } from '../../src/storage/level-store.js';
 import { withDirectory } from '../lib/cache.js';
 import { KeptConnection } from '../lib/kept-connection.js';
+import { type FloorOfLatency, LatencyFloor } from '../lib/latency-floor.js';
 import { processorMsOf } from '../lib/one-node.js';
 import type { Row, Settings } from '../lib/row.js';
 import { median, percentile } from '../lib/statistics.js';
@@ -22,9 +18,6 @@ const SENDERS = 8;
 /** Connections and caches; what comes then is the beginning. */
 const FIRST = 20;
 const BEGINNING = 208;
-/** A vote, and what its synced write holds. */
-const MESSAGE_BYTES = 330;
-const FLOOR_SAMPLES = 200;
 /**
  * Each count a multiple of 16, after which every validator was handed a transfer at every distance from leading.
  * V8 still compiles a node's code in its first thousands of blocks: what it gives from then on is what it gives for days.
@@ -40,42 +33,50 @@ export const latencyRow: Row = {
     const { runs, warmUp, transfers } = quick ? PLANS.quick : PLANS.full;
     const world = await benchWorld(SENDERS, QUIET);
     const wires = await signedTransfers(world, warmUp + transfers);
-    const floors: Floor[] = [];
+    const floors: FloorOfLatency[] = [];
+    const floorsAtRest: number[] = [];
     const p50: number[] = [];
     const p99: number[] = [];
     const beginnings: number[] = [];
     const processor: number[] = [];
     for (let run = 0; run < runs; run++) {
       await withDirectory(async (directory) => {
-        floors.push(await floorOf(directory, world));
-        const { times, processorMs } = await measure(directory, world, wires, warmUp);
-        floors.push(await floorOf(directory, world));
+        const floor = await LatencyFloor.open(join(directory, 'floor'), world);
+        floorsAtRest.push((await floor.atRest()).ms);
+        const { times, processorMs } = await measure(directory, world, wires, warmUp, floor);
+        floors.push(floor.soFar());
+        floorsAtRest.push((await floor.atRest()).ms);
+        await floor.close();
         beginnings.push(percentile(times.slice(FIRST, FIRST + BEGINNING), 50));
         processor.push(processorMs / transfers);
         p50.push(percentile(times.slice(warmUp), 50));
         p99.push(percentile(times.slice(warmUp), 99));
       });
+      const [before, after] = floorsAtRest.slice(-2).map((ms) => ms.toFixed(2));
       say(
-        `  run ${run + 1}: p50 ${p50.at(-1)?.toFixed(1)} ms, floor ${floors
-          .slice(-2)
-          .map(({ ms }) => ms.toFixed(2))
-          .join(' and ')} ms`,
+        `  run ${run + 1}: p50 ${p50.at(-1)?.toFixed(1)} ms, floor ${floors.at(-1)?.ms.toFixed(2)} ms, at rest ${before} and ${after} ms`,
       );
     }
     const what = `POST /txn?wait= until it answers final, ${transfers} one at a time after ${warmUp}, by turns at the validator that leads and 1, 2 and 3 turns from it, min_bound 1, difficulty 0`;
     return [
       {
         name: 'latency floor',
-        what: '3 signatures + 3 synced writes + 3 hops on loopback, medians of each, before and after each run; signatures as node:crypto makes them in a thread beside other work, as ever in this row',
+        what: '3 signatures + 3 synced writes + 3 hops on loopback, medians of each, one of each after every transfer; signatures as node:crypto makes them in a thread beside other work, as ever in this row',
         unit: 'ms',
         runs: floors.map(({ ms }) => ms),
+      },
+      {
+        name: 'latency floor at rest',
+        what: 'the same before and after each run, one sort after the other, over and over',
+        unit: 'ms',
+        runs: floorsAtRest,
       },
       {
         name: 'latency p50',
         what,
         unit: 'ms',
         runs: p50,
-        limit: { name: 'floor', value: median(floors.map(({ ms }) => ms)) },
+        limit: { name: 'floor', values: floors.map(({ ms }) => ms) },
         least: { atMost: 5 },
         goal: { atMost: 3 },
       },
@@ -84,14 +85,21 @@ export const latencyRow: Row = {
         what: 'the same p50, against a floor whose signatures are made in place, which is quicker and holds up all else: what the node does with votes and seals',
         unit: 'ms',
         runs: p50,
-        limit: { name: 'that floor', value: median(floors.map(({ inPlaceMs }) => inPlaceMs)) },
+        limit: { name: 'that floor', values: floors.map(({ inPlaceMs }) => inPlaceMs) },
+      },
+      {
+        name: 'latency p50 at rest',
+        what: 'the same p50, against the floor at rest',
+        unit: 'ms',
+        runs: p50,
+        limit: { name: 'floor at rest', value: median(floorsAtRest) },
       },
       {
         name: 'latency p99',
         what,
         unit: 'ms',
         runs: p99,
-        limit: { name: 'p50', value: median(p50) },
+        limit: { name: 'p50', values: p50 },
         least: { atMost: 5 },
         goal: { atMost: 3 },
       },
@@ -117,6 +125,7 @@ function measure(
   world: World,
   wires: readonly Uint8Array[],
   warmUp: number,
+  floor: LatencyFloor,
 ): Promise<{ readonly times: readonly number[]; readonly processorMs: number }> {
   return withValidators(directory, world, async ({ nodes }, count) => {
     const times: number[] = [];
@@ -127,6 +136,7 @@ function measure(
       const { ms, blockNumber } = await submitUntilFinal(connections[nodeFor(index)] as KeptConnection, wire);
       times.push(ms);
       await count.reaches(blockNumber);
+      if (index >= warmUp) await floor.sample();
     }
     for (const connection of connections) connection.close();
     return { times, processorMs: (await processorMsOf(nodes)) - warmMs };
@@ -139,69 +149,4 @@ function measure(
  */
 export function nodeFor(index: number): number {
   return (index + Math.floor(index / VALIDATORS)) % VALIDATORS;
-}
-
-/** What a transfer cannot do without. */
-interface Floor {
-  /** With signatures as node:crypto makes them beside other work, in a thread of its own. */
-  readonly ms: number;
-  /** With signatures made in place. */
-  readonly inPlaceMs: number;
-}
-
-async function floorOf(directory: string, world: World): Promise<Floor> {
-  const restMs = (await syncedWriteMs(directory)) + (await hopMs());
-  return {
-    ms: 3 * ((await signMs(world, true)) + restMs),
-    inPlaceMs: 3 * ((await signMs(world, false)) + restMs),
-  };
-}
-
-async function signMs({ validators: [account] }: World, beside: boolean): Promise<number> {
-  if (account === undefined) throw new Error('a network without a validator');
-  const signer = signerOf(account);
-  return timed(() => signer.sign(Buffer.alloc(MESSAGE_BYTES), beside));
-}
-
-async function syncedWriteMs(directory: string): Promise<number> {
-  const store = await openLevelStore(join(directory, 'floor'));
-  try {
-    const operation = { key: Buffer.from('key'), value: Buffer.alloc(MESSAGE_BYTES) };
-    return await timed(() => store.write([operation], { sync: true }));
-  } finally {
-    await store.close();
-  }
-}
-
-/** Half a round trip over TCP. */
-async function hopMs(): Promise<number> {
-  const server = createServer({ noDelay: true }, (socket: Socket) => socket.pipe(socket));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const socket = connect({
-    port: (server.address() as { port: number }).port,
-    host: '127.0.0.1',
-    noDelay: true,
-  });
-  await once(socket, 'connect');
-  try {
-    const roundTripMs = await timed(async () => {
-      socket.write(Buffer.alloc(MESSAGE_BYTES));
-      for (let got = 0; got < MESSAGE_BYTES; ) got += ((await once(socket, 'data')) as [Buffer])[0].length;
-    });
-    return roundTripMs / 2;
-  } finally {
-    socket.destroy();
-    server.close();
-  }
-}
-
-async function timed(act: () => Promise<unknown>): Promise<number> {
-  const times: number[] = [];
-  for (let i = 0; i < FLOOR_SAMPLES; i++) {
-    const startMs = performance.now();
-    await act();
-    times.push(performance.now() - startMs);
-  }
-  return median(times);
 }

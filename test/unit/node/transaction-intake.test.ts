@@ -1,7 +1,7 @@
 /** What peers can make the intake of transactions do. The worker is a stand-in that counts, and answers when told to. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { rulesOf } from '../../../src/ledger/rules.js';
-import { MEMPOOL_LIMITS } from '../../../src/mempool/limits.js';
+import { MEMPOOL_LIMITS, type MempoolLimits } from '../../../src/mempool/limits.js';
 import { Mempool } from '../../../src/mempool/mempool.js';
 import { Chain } from '../../../src/node/chain.js';
 import { inlineWorker } from '../../../src/node/inline-worker.js';
@@ -36,7 +36,9 @@ let gossip: { ids: Hash[]; source: string | null }[];
 let mempool: Mempool;
 let intake: TransactionIntake;
 
-beforeEach(async () => {
+beforeEach(() => setUp(MEMPOOL_LIMITS));
+
+async function setUp(limits: MempoolLimits): Promise<void> {
   checks = 0;
   answer = true;
   offences = [];
@@ -51,12 +53,12 @@ beforeEach(async () => {
       return answer ? inline.verify(list) : new Promise(() => {});
     },
   };
-  const verified = new SignatureCache();
+  const verified = new SignatureCache((wireHash) => mempool.hasWire(wireHash));
   const chain = new Chain(
     { ...opened, rules: rulesOf(opened.genesis, GENESIS_ID), worker, verified },
     () => {},
   );
-  mempool = new Mempool(MEMPOOL_LIMITS, chain);
+  mempool = new Mempool(limits, chain);
   intake = new TransactionIntake(
     { chain, mempool, clock: new ManualClock(), worker, verified },
     {
@@ -67,7 +69,7 @@ beforeEach(async () => {
       changed: () => {},
     },
   );
-});
+}
 
 function wireOf(fields: Partial<Payload>, signature?: Uint8Array, key: TestKey = SENDER): Uint8Array {
   const payload = encodePayload({
@@ -128,6 +130,15 @@ describe('the intake of transactions', () => {
     await intake.hear(PEER, [wireOf({})]);
     await intake.hear(OTHER, [wireOf({})]);
     expect(checks).toBe(1);
+  });
+
+  it('checks once what a full pool has no room for, however many peers pass it on', async () => {
+    await setUp({ ...MEMPOOL_LIMITS, maxTransactions: 1 });
+    await intake.hear(PEER, [wireOf({ fee: 2 })]);
+    const cheaper = wireOf({ fee: 1 }, undefined, TEST_KEYS[2]);
+    for (const peer of [PEER, OTHER]) await intake.hear(peer, [cheaper]);
+    expect(checks).toBe(2);
+    expect(mempool.size).toBe(1);
   });
 
   it('checks a transaction once that several peers pass on at the same time', () => {
