@@ -2,10 +2,14 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { toHex } from '../../src/protocol/bytes.js';
 import { fuzz } from './fuzzer.js';
+import { JSON_DIALECT } from './json-dialect.js';
+import { MSGPACK } from './msgpack-dialect.js';
 import { judge } from './oracle.js';
 import { changed, type Target } from './target.js';
 import { TARGETS, targetNamed } from './targets/index.js';
+import { type Tree, written } from './tree.js';
 
 /** Those that start something for each input get fewer. */
 const INPUTS = 600;
@@ -44,6 +48,23 @@ describe('what once failed', () => {
     const judgement = await judge(taker, Buffer.from(input, 'hex'));
     await taker.close?.();
     expect(judgement).toHaveProperty('verdict');
+  });
+});
+
+describe.each([
+  ['MessagePack', MSGPACK],
+  ['JSON', JSON_DIALECT],
+])('a tree in %s', (_, dialect) => {
+  it('is written as it was read', () => {
+    const bytes = written(['a', [1, 300, null], [], true], dialect, 0);
+    expect(toHex(written(dialect.read(bytes) as Tree, dialect, 0))).toBe(toHex(bytes));
+  });
+
+  it('whose parts were multiplied is cut off where it becomes larger than an input', () => {
+    let tree: Tree = 'x'.repeat(1_000);
+    for (let depth = 0; depth < 5; depth++) tree = new Array<Tree>(2_000).fill(tree);
+    expect(written(tree, dialect, 0)).toHaveLength(65_536);
+    expect(written(tree, dialect, 100_000)).toHaveLength(100_000);
   });
 });
 

@@ -12,7 +12,7 @@ export const JSON_DIALECT: Dialect = {
       return undefined;
     }
   },
-  write: (tree) => Buffer.concat(piecesOf(tree)),
+  pieces: piecesOf,
   oddities: [
     () => null,
     () => [],
@@ -122,15 +122,23 @@ function treeOf(value: unknown, depth: number): Tree {
   return new Pairs(Object.entries(value as object).map(([key, of]) => [key, treeOf(of, depth + 1)]));
 }
 
-function piecesOf(tree: Tree): Uint8Array[] {
-  if (tree instanceof Raw) return [tree.bytes];
-  if (isList(tree)) return bracketed('[', tree.map(piecesOf), ']');
-  if (!(tree instanceof Pairs)) return [Buffer.from(JSON.stringify(tree))];
-  const members = tree.list.map(([key, value]) => [...piecesOf(key), Buffer.from(':'), ...piecesOf(value)]);
-  return bracketed('{', members, '}');
-}
-
-function bracketed(open: string, members: readonly Uint8Array[][], close: string): Uint8Array[] {
-  const separated = members.flatMap((member, i) => (i === 0 ? member : [Buffer.from(','), ...member]));
-  return [Buffer.from(open), ...separated, Buffer.from(close)];
+function* piecesOf(tree: Tree): Generator<Uint8Array> {
+  if (tree instanceof Raw) yield tree.bytes;
+  else if (isList(tree)) {
+    yield Buffer.from('[');
+    for (const [i, child] of tree.entries()) {
+      if (i > 0) yield Buffer.from(',');
+      yield* piecesOf(child);
+    }
+    yield Buffer.from(']');
+  } else if (tree instanceof Pairs) {
+    yield Buffer.from('{');
+    for (const [i, [key, value]] of tree.list.entries()) {
+      if (i > 0) yield Buffer.from(',');
+      yield* piecesOf(key);
+      yield Buffer.from(':');
+      yield* piecesOf(value);
+    }
+    yield Buffer.from('}');
+  } else yield Buffer.from(JSON.stringify(tree));
 }

@@ -14,7 +14,7 @@ export const MSGPACK: Dialect = {
       return undefined;
     }
   },
-  write: (tree) => Buffer.concat(piecesOf(tree)),
+  pieces: piecesOf,
   oddities: [
     () => null,
     () => [],
@@ -72,23 +72,29 @@ function treeOf(value: unknown, depth: number): Tree {
   throw new TypeError('not of this protocol');
 }
 
-function piecesOf(tree: Tree): Uint8Array[] {
-  if (tree instanceof Raw) return [tree.bytes];
-  if (tree === null) return [Uint8Array.of(0xc0)];
-  if (typeof tree === 'boolean') return [Uint8Array.of(tree ? 0xc3 : 0xc2)];
-  if (typeof tree === 'number') return [integer(tree)];
-  if (typeof tree === 'string') {
+function* piecesOf(tree: Tree): Generator<Uint8Array> {
+  if (tree instanceof Raw) yield tree.bytes;
+  else if (tree === null) yield Uint8Array.of(0xc0);
+  else if (typeof tree === 'boolean') yield Uint8Array.of(tree ? 0xc3 : 0xc2);
+  else if (typeof tree === 'number') yield integer(tree);
+  else if (typeof tree === 'string') {
     const text = Buffer.from(tree);
-    return [text.length < 32 ? Uint8Array.of(0xa0 | text.length) : sized(text.length, 0xd9, 1), text];
+    yield text.length < 32 ? Uint8Array.of(0xa0 | text.length) : sized(text.length, 0xd9, 1);
+    yield text;
+  } else if (tree instanceof Uint8Array) {
+    yield sized(tree.length, 0xc4, 1);
+    yield tree;
+  } else if (isList(tree)) {
+    yield tree.length < 16 ? Uint8Array.of(0x90 | tree.length) : sized(tree.length, 0xdc, 2);
+    for (const child of tree) yield* piecesOf(child);
+  } else {
+    const { list } = tree;
+    yield list.length < 16 ? Uint8Array.of(0x80 | list.length) : sized(list.length, 0xde, 2);
+    for (const [key, value] of list) {
+      yield* piecesOf(key);
+      yield* piecesOf(value);
+    }
   }
-  if (tree instanceof Uint8Array) return [sized(tree.length, 0xc4, 1), tree];
-  if (isList(tree)) {
-    const head = tree.length < 16 ? Uint8Array.of(0x90 | tree.length) : sized(tree.length, 0xdc, 2);
-    return [head, ...tree.flatMap(piecesOf)];
-  }
-  const { list } = tree;
-  const head = list.length < 16 ? Uint8Array.of(0x80 | list.length) : sized(list.length, 0xde, 2);
-  return [head, ...list.flatMap(([key, value]) => [...piecesOf(key), ...piecesOf(value)])];
 }
 
 function integer(value: number): Uint8Array {

@@ -1,7 +1,7 @@
 /** What a target of the fuzzer is: something that takes bytes of a stranger's. */
 import type { Dice } from './dice.js';
-import { MAX_INPUT_BYTES, mutateBytes } from './mutate-bytes.js';
-import { type Dialect, mutateTree } from './tree.js';
+import { mutateBytes } from './mutate-bytes.js';
+import { type Dialect, mutateTree, written } from './tree.js';
 
 /** What became of an input; anything thrown that is not `refused` is a failure, and so is a `Broken`. */
 export type Verdict = 'accepted' | 'refused';
@@ -35,7 +35,7 @@ export function changed(corpus: readonly Uint8Array[], dialect?: Dialect): (dice
     if (dice.oneIn(50)) return bytes;
     if (dialect === undefined || tree === undefined || dice.oneIn(3)) return mutateBytes(bytes, dice, corpus);
     for (let left = 1 + dice.size(4); left > 0; left--) tree = mutateTree(tree, dice, dialect, known);
-    const mutated = dialect.write(tree).subarray(0, Math.max(MAX_INPUT_BYTES, bytes.length));
+    const mutated = written(tree, dialect, bytes.length);
     return dice.oneIn(10) ? mutateBytes(mutated, dice, corpus) : Uint8Array.from(mutated);
   };
 }

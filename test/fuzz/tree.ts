@@ -3,7 +3,7 @@
  * form, text that is none. Changed as trees, they pass the first checks and reach what stands behind them.
  */
 import type { Dice } from './dice.js';
-import { mutateBytes } from './mutate-bytes.js';
+import { MAX_INPUT_BYTES, mutateBytes } from './mutate-bytes.js';
 
 export type Tree = null | boolean | number | string | Uint8Array | readonly Tree[] | Pairs | Raw;
 
@@ -27,9 +27,23 @@ export class Raw {
 export interface Dialect {
   /** Undefined for bytes that are not of this format. */
   read(bytes: Uint8Array): Tree | undefined;
-  write(tree: Tree): Uint8Array;
+  /** All the pieces of its bytes, one after the other: far more than fit in memory if parts of it were multiplied. */
+  pieces(tree: Tree): Iterable<Uint8Array>;
   /** Values that are wrong in most places. */
   readonly oddities: readonly ((dice: Dice) => Tree)[];
+}
+
+/** A tree's bytes, cut off where they become more than an input has, or than there were before. */
+export function written(tree: Tree, dialect: Dialect, lengthBefore: number): Uint8Array {
+  const maxBytes = Math.max(MAX_INPUT_BYTES, lengthBefore);
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  for (const piece of dialect.pieces(tree)) {
+    pieces.push(piece);
+    length += piece.length;
+    if (length >= maxBytes) break;
+  }
+  return Buffer.concat(pieces).subarray(0, maxBytes);
 }
 
 /** One change somewhere in the tree. Byte strings that hold a tree themselves are entered. */
@@ -39,7 +53,7 @@ export function mutateTree(tree: Tree, dice: Dice, dialect: Dialect, corpus: rea
   if (tree instanceof Uint8Array && tree.length > 8 && !dice.oneIn(4)) {
     const inner = dice.oneIn(8) ? undefined : dialect.read(tree);
     if (inner === undefined) return mutateBytes(tree, dice, [tree]);
-    return dialect.write(mutateTree(inner, dice, dialect, corpus));
+    return written(mutateTree(inner, dice, dialect, corpus), dialect, tree.length);
   }
   if (size > 0 && dice.oneIn(2)) return rearranged(tree, dice);
   if (typeof tree === 'number' && dice.oneIn(2)) return Math.max(0, tree + dice.below(5) - 2);
