@@ -46,6 +46,8 @@ export class SimDisk {
   /** Written, in this order, but not synced yet. */
   #unsynced: Batch[] = [];
   readonly #damaged = new Set<string>();
+  /** Where an entry was whose key is another now. */
+  #lost: Uint8Array[] = [];
   /** What the last synced batches replaced, oldest first. */
   #replaced: (readonly StoreOperation[])[] = [];
   /** Every write fails, and nothing of it is kept. */
@@ -70,6 +72,7 @@ export class SimDisk {
     this.#unsynced = [];
     this.#replaced = [];
     this.#damaged.clear();
+    this.#lost = [];
   }
 
   /** The process is gone: what is on the disk now is what the next one finds. */
@@ -109,6 +112,7 @@ export class SimDisk {
       { key: other, value },
     ]);
     this.#damaged.add(nameOf(other));
+    this.#lost.push(key);
   }
 
   /** Whether there is an end of its log to cut off. */
@@ -127,9 +131,12 @@ export class SimDisk {
     return this.#blank;
   }
 
-  /** Where nothing can be read any more that was written: for checks at the end. */
+  /**
+   * Where something cannot be read any more that was written: for checks at the end. What lies in a wrong place may be
+   * written over, and then nothing fails its checksum; the right one still has nothing.
+   */
   get isDamaged(): boolean {
-    return this.#damaged.size > 0;
+    return this.#damaged.size > 0 || this.#lost.some((key) => this.#content.get(key) === undefined);
   }
 
   read(key: Uint8Array): Uint8Array | undefined {
