@@ -55,14 +55,17 @@ export async function bringUpToDate(
   return true;
 }
 
-/** The format number stays until a chain begins: killed midway, this begins again. */
+/**
+ * The format number stays until a chain begins: killed midway, this begins again. Every write is synced: LevelDB syncs the
+ * log it is at, not one that it left a moment ago, and what a power cut brought back from there would be in a new chain.
+ */
 async function clear(store: Store): Promise<void> {
   const behindFormat: Bounds = { from: GENESIS_ID_KEY, to: table(EVIDENCE).from };
   for (const bounds of [behindFormat, { from: table(EVIDENCE).to, to: EVERYTHING.to }]) {
     let operations: StoreOperation[] = [];
     for await (const [key] of store.entries(bounds)) {
       if (operations.push({ key, value: null }) < CLEARED_AT_ONCE) continue;
-      await store.write(operations, { sync: false });
+      await store.write(operations, { sync: true });
       operations = [];
     }
     await store.write(operations, { sync: true });

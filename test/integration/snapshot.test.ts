@@ -1,7 +1,9 @@
 /** Joining a network by a snapshot instead of all of its blocks: whole nodes over TCP. */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { inlineWorker } from '../../src/node/inline-worker.js';
+import { systemClock } from '../../src/node/system-clock.js';
 import { verifyChain } from '../../src/node/verify-chain.js';
+import type { Clock } from '../../src/ports/clock.js';
 import { toHex } from '../../src/protocol/bytes.js';
 import { sha256Hex } from '../../src/protocol/hash.js';
 import type { Message } from '../../src/protocol/messages.js';
@@ -15,9 +17,11 @@ import {
 import { MemoryFiles } from '../../src/storage/memory-files.js';
 import { MemoryStore } from '../../src/storage/memory-store.js';
 import { Snapshot } from '../../src/storage/snapshot-file.js';
+import { SETTLE_MS } from '../../src/sync/snapshot-patience.js';
 import { BlockMaker } from '../support/block-maker.js';
 import { growTo } from '../support/chain-directory.js';
 import { ALLOC_EACH, TEST_KEYS, type TestGenesis, testGenesis } from '../support/genesis.js';
+import { History } from '../support/history.js';
 import type { RawPeer } from '../support/raw-peer.js';
 import { expectSameChain, keyOf, listen, start, stop, stopAllAfterEach } from '../support/running-nodes.js';
 import { type TestNode, untilHeight } from '../support/test-node.js';
@@ -91,6 +95,29 @@ describe('a node without a chain', () => {
     expect(again.node.chain.head.id).toBe(old.node.chain.head.id);
   });
 
+  it('does not give up before discovery has said who might have one', async () => {
+    const old = await source();
+    const bare = await listen({ key: keyOf(2), genesis, height: HEAD, answer: withoutSnapshot });
+    const fired = new History<number>();
+    const clock: Clock = {
+      ...systemClock,
+      after: (delayMs, fire) =>
+        systemClock.after(delayMs, () => {
+          fire();
+          fired.add(systemClock.monotonic());
+        }),
+    };
+    const discover = async () => {
+      await bare.received.until(({ message }) => message.type === 'RBH');
+      // Everybody else has been heard, and for longer than that alone would hold it up.
+      const heardMs = systemClock.monotonic();
+      await fired.until((atMs) => atMs > heardMs + 2 * SETTLE_MS);
+      return [{ endpoint: { host: '127.0.0.1', port: old.port } }];
+    };
+    const node = await start({ ...joining([bare.port]), clock, discover });
+    expect(node.logs.all).toContainEqual(expect.objectContaining({ event: 'joined', number: SNAPSHOT }));
+  });
+
   it('syncs the blocks if nobody has a snapshot', async () => {
     const old = await start({ key: keyOf(1), genesis: genesis.wire, role: 'basic', stores: maker.stores });
     const node = await start(joining([old.port]));
@@ -160,6 +187,11 @@ describe('a peer that lies about a snapshot', () => {
     await expectSameChain([old, node]);
   });
 });
+
+function withoutSnapshot(message: Message): Message | undefined {
+  if (message.type !== 'RBH') return undefined;
+  return { type: 'BLH', request_id: message.request_id, block_number: HEAD, block_id: genesis.id };
+}
 
 /** A peer that has the snapshot, and says what `lie` makes of it. */
 async function lying(lie: (truth: Message) => Message | undefined): Promise<RawPeer> {

@@ -5,7 +5,7 @@ import { inlineWorker } from '../../src/node/inline-worker.js';
 import { Node } from '../../src/node/node.js';
 import type { NodeOptions } from '../../src/node/node-options.js';
 import { PublicFace } from '../../src/node/public-face.js';
-import { joinBySnapshot } from '../../src/node/snapshot-join.js';
+import { type JoinOptions, joinBySnapshot } from '../../src/node/snapshot-join.js';
 import { systemClock } from '../../src/node/system-clock.js';
 import { systemRandom } from '../../src/node/system-random.js';
 import type { Clock } from '../../src/ports/clock.js';
@@ -56,6 +56,8 @@ export interface TestNodeOptions {
   readonly snapshotEvery?: number;
   /** Takes a snapshot before it begins, if there is one. */
   readonly join?: boolean;
+  /** What discovery knows then; nobody, unless told otherwise. */
+  readonly discover?: JoinOptions['discover'];
 }
 
 const HOST = '127.0.0.1';
@@ -95,7 +97,7 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
     snapshotEvery: options.snapshotEvery ?? 0,
     onFailure: (error) => failures.push(error),
   };
-  const discover = async () => [];
+  const discover = options.discover ?? (async () => []);
   const taken = options.join === true ? await joinBySnapshot(ports, { ...nodeOptions, discover }) : null;
   const node = await Node.open(ports, nodeOptions, taken);
   const port = await node.start();

@@ -52,6 +52,16 @@ class Failing extends MemoryStore {
   }
 }
 
+/** Whether each of its writes was synced. */
+class Watched extends MemoryStore {
+  readonly syncs: boolean[] = [];
+
+  override async write(operations: readonly StoreOperation[], options: { sync: boolean }): Promise<void> {
+    this.syncs.push(options.sync);
+    await super.write(operations, options);
+  }
+}
+
 describe('a chain that begins with a snapshot', () => {
   it('has the accounts, keys and supply of its block, and goes on with the next', async () => {
     const store = new MemoryStore();
@@ -110,6 +120,20 @@ describe('a chain that begins with a snapshot', () => {
     await opened.commit(chain.commits[0] as (typeof chain.commits)[number]);
     await expect(SnapshotLoader.begin(store, chain.genesis, BASE)).rejects.toThrow('blocks already');
     expect((await ChainStore.open(store))?.head.number).toBe(2);
+  });
+
+  it('syncs each write that clears what a crash left, as the next one may go to another log', async () => {
+    const store = new Watched();
+    const loader = await SnapshotLoader.begin(store, chain.genesis, BASE);
+    const account = { nonce: 0, balance: 1, stake: 0 };
+    await loader.add(
+      Array.from({ length: 12_000 }, (_, i) => ({ address: fakeAddress(i), account, publicKey: null })),
+    );
+    store.syncs.length = 0;
+    expect(await bringUpToDate(store)).toBe(false);
+    expect(store.syncs.length).toBeGreaterThan(1);
+    expect(store.syncs).not.toContain(false);
+    expect(await count(store)).toBe(1);
   });
 
   it('keeps evidence when what a crash left is cleared', async () => {
