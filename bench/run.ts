@@ -78,9 +78,9 @@ const settings: Settings = {
 };
 for (const row of ROWS.filter(({ name }) => wanted.has(name))) {
   settings.say(`${row.name} …`);
-  const { result: figures, around } = await meter.around(() => figuresOf(row));
+  const { result: figures, around: limits } = await meter.around(() => figuresOf(row));
   for (const figure of figures) {
-    results.push(resultOf(figure, around));
+    results.push(resultOf(figure, limits));
     earlier.set(figure.name, median(figure.runs));
   }
 }
