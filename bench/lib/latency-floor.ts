@@ -29,6 +29,7 @@ export class LatencyFloor {
   readonly #store: LevelStore;
   readonly #server: Server;
   readonly #socket: Socket;
+  /** Those done between two transfers. */
   readonly #acts: readonly Act[];
 
   private constructor(signer: Signer, store: LevelStore, server: Server, socket: Socket) {
@@ -36,12 +37,7 @@ export class LatencyFloor {
     this.#store = store;
     this.#server = server;
     this.#socket = socket;
-    this.#acts = [
-      new Act(() => this.#signer.sign(MESSAGE, true)),
-      new Act(() => this.#signer.sign(MESSAGE)),
-      new Act(() => this.#store.write([OPERATION], { sync: true })),
-      new Act(() => this.#roundTrip()),
-    ];
+    this.#acts = this.#newActs();
   }
 
   /** @param directory for a database that is written to; on the disk that the nodes have theirs on */
@@ -63,21 +59,14 @@ export class LatencyFloor {
 
   /** The medians of all samples so far, together. */
   soFar(): FloorOfLatency {
-    const [signMs, inPlaceMs, writeMs, roundTripMs] = this.#acts.map(({ times }) => median(times)) as [
-      number,
-      number,
-      number,
-      number,
-    ];
-    const rest = writeMs + roundTripMs / 2;
-    return { ms: TIMES * (signMs + rest), inPlaceMs: TIMES * (inPlaceMs + rest) };
+    return floorOf(this.#acts);
   }
 
   /** Of many in a row of each sort; they do not count among the samples. */
   async atRest(): Promise<FloorOfLatency> {
-    const floor = new LatencyFloor(this.#signer, this.#store, this.#server, this.#socket);
-    for (const act of floor.#acts) for (let i = 0; i < REST_SAMPLES; i++) await act.time();
-    return floor.soFar();
+    const acts = this.#newActs();
+    for (const act of acts) for (let i = 0; i < REST_SAMPLES; i++) await act.time();
+    return floorOf(acts);
   }
 
   async close(): Promise<void> {
@@ -86,11 +75,26 @@ export class LatencyFloor {
     await this.#store.close();
   }
 
+  #newActs(): Act[] {
+    return [
+      new Act(() => this.#signer.sign(MESSAGE, true)),
+      new Act(() => this.#signer.sign(MESSAGE)),
+      new Act(() => this.#store.write([OPERATION], { sync: true })),
+      new Act(() => this.#roundTrip()),
+    ];
+  }
+
   async #roundTrip(): Promise<void> {
     this.#socket.write(MESSAGE);
     for (let got = 0; got < MESSAGE.length; )
       got += ((await once(this.#socket, 'data')) as [Buffer])[0].length;
   }
+}
+
+function floorOf(acts: readonly Act[]): FloorOfLatency {
+  const [signMs = 0, inPlaceMs = 0, writeMs = 0, roundTripMs = 0] = acts.map(({ times }) => median(times));
+  const rest = writeMs + roundTripMs / 2;
+  return { ms: TIMES * (signMs + rest), inPlaceMs: TIMES * (inPlaceMs + rest) };
 }
 
 /** Something done over and over, and how long it took each time. */
