@@ -19,9 +19,17 @@ export function signerOf({ address, publicKey, privateKey }: Account): Signer {
   return {
     address,
     publicKey,
-    sign: async (message, beside = false) =>
-      quick && !beside ? sign('sha256', message, key) : signOnPool('sha256', message, key),
+    async sign(message, beside = false) {
+      if (!quick || beside) return signOnPool('sha256', message, key);
+      await endOfTurn();
+      return sign('sha256', message, key);
+    },
   };
+}
+
+/** Connections send at the end of the turn: a signature in place would keep what was sent before it from leaving. */
+function endOfTurn(): Promise<void> {
+  return new Promise((resolve) => process.nextTick(resolve));
 }
 
 function isQuick(key: KeyObject): boolean {
