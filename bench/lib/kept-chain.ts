@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import type { Account } from '../../src/keys/account.js';
 import type { Chain } from '../../src/node/chain.js';
 import { openChain } from '../../src/node/open-stores.js';
+import { systemClock } from '../../src/node/system-clock.js';
 import { TREE_FILE, TreeCheckpoint } from '../../src/node/tree-checkpoint.js';
 import { chainDirectory, signerDirectory } from '../../src/storage/data-directory.js';
 import { DiskFiles } from '../../src/storage/disk-files.js';
@@ -15,6 +16,7 @@ import { FORMAT } from '../../src/storage/format.js';
 import { openLevelStore } from '../../src/storage/level-store.js';
 import { RelaxedStore } from '../../src/storage/relaxed-store.js';
 import { SignerRecordStore } from '../../src/storage/signer-record.js';
+import { openSignerStore } from '../../src/storage/signer-store.js';
 import { readTree } from '../../src/storage/tree-file.js';
 import { CHAINS_PATH, exists } from './cache.js';
 import { addBlock, beginChain, extendChain } from './made-chain.js';
@@ -101,10 +103,12 @@ export async function placeChain(
   await copyTables(path, directory);
   if (!copiedTree) await rm(join(directory, FILES_DIRECTORY), { recursive: true });
   if (!validators.some((validator) => validator.address === address)) return;
-  const store = await openLevelStore(signerDirectory(basePath, address, genesis.block.id));
-  const record = SignerRecordStore.open(store);
-  await record.persist({ height, slot: LAST_SLOT, locked: null, valid: null }, []);
-  await record.close();
+  const { store, close } = await openSignerStore(
+    signerDirectory(basePath, address, genesis.block.id),
+    systemClock,
+  );
+  await SignerRecordStore.open(store).persist({ height, slot: LAST_SLOT, locked: null, valid: null }, []);
+  await close();
 }
 
 /** Adds blocks with these transfers to the chain of a stopped node that `placeChain` gave it. */

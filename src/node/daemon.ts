@@ -26,9 +26,8 @@ import { ChainStore } from '../storage/chain-store.js';
 import { chainDirectory, filesDirectory, signerDirectory } from '../storage/data-directory.js';
 import { DiskFiles } from '../storage/disk-files.js';
 import { DiskGuard } from '../storage/disk-guard.js';
-import { StorageError } from '../storage/errors.js';
 import { type LevelStore, openLevelStore } from '../storage/level-store.js';
-import { recordDamaged, SignerRecordStore } from '../storage/signer-record.js';
+import { openSignerStore } from '../storage/signer-store.js';
 import type { NodeFace } from './face.js';
 import { fetchGenesis } from './fetch-genesis.js';
 import { GENESIS_FILE, readGenesisFile } from './genesis-file.js';
@@ -122,13 +121,6 @@ async function begin(
 ): Promise<Omit<Daemon, 'stop'>> {
   const { basePath, account, log } = options;
   const fail = once(onFailure);
-  const open = async (directory: string): Promise<LevelStore> => {
-    const store = await openLevelStore(directory);
-    closers.push(() => store.close());
-    for (const what of store.droppedAtOpen)
-      log('warn', { directory }, `a crash or damage cut the database's log: ${what}`);
-    return store;
-  };
   const worker = new ThreadWorker();
   closers.push(() => worker.close());
   const signer = signerOf(account);
@@ -136,19 +128,23 @@ async function begin(
   const ports = { clock: systemClock, random: systemRandom, transport, worker, signer };
 
   const directory = chainDirectory(basePath, account.address);
-  const chain = await open(directory);
+  const chain = await openLevelStore(directory);
+  closers.push(() => chain.close());
+  for (const what of chain.droppedAtOpen)
+    log('warn', { directory }, `a crash or damage cut the database's log: ${what}`);
   const disk = new DiskGuard(directory);
   await disk.check();
   const genesisBlock = await obtainGenesis(options, ports, chain);
   const genesis = readGenesisBlock(genesisBlock);
   await untilGenesisTime(genesis.block.header.time, log);
 
-  const signerRecord = await open(signerDirectory(basePath, account.address, genesis.block.id)).catch(
-    ofSignerRecord,
-  );
-  if (signerRecord.droppedAtOpen.length > 0) await SignerRecordStore.distrust(signerRecord);
+  const recordDirectory = signerDirectory(basePath, account.address, genesis.block.id);
+  const record = await openSignerStore(recordDirectory, systemClock);
+  closers.push(() => record.close());
+  if (record.damage !== null)
+    log('warn', { directory: recordDirectory }, `damage cut the signer's record: ${record.damage}`);
   const files = new DiskFiles(filesDirectory(basePath, account.address));
-  const nodePorts = { ...ports, chain, signerRecord, files };
+  const nodePorts = { ...ports, chain, signerRecord: record.store, files };
   const checkDisk = atMostEvery(DISK_CHECK_FRESH_MS, () => disk.check());
   const nodeOptions = { ...options, genesisBlock, checkDisk, onFailure: fail };
   const discover = discoverer(options, ports, genesis.block.id);
@@ -178,12 +174,6 @@ function tellLoss(chain: LevelStore, node: Node, log: Log): void {
     `the chain was cut at block ${head}, but block ${node.signedHeight - 1} was final here: its disk lost or changed ` +
       'what it had confirmed; what is missing is asked of other nodes',
   );
-}
-
-/** What helps a chain would make of a signer's record one that forgot. */
-function ofSignerRecord(error: unknown): never {
-  if (error instanceof StorageError && error.code === 'DAMAGED') throw recordDamaged(error.why, error);
-  throw error;
 }
 
 interface EdgePorts {

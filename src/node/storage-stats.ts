@@ -2,7 +2,9 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { CHAIN_DIRECTORY } from '../storage/data-directory.js';
-import { isDatabase, openShadow } from '../storage/shadow.js';
+import { readJournal } from '../storage/journal-store.js';
+import { isDatabase, openShadow, type Shadow } from '../storage/shadow.js';
+import { asRecordError } from '../storage/signer-record.js';
 import { chainStats, type KindStats, totalStats } from '../storage/storage-stats.js';
 import { ChainTables } from '../storage/tables.js';
 import { type ChainPlace, openPlace } from './chain-place.js';
@@ -52,15 +54,23 @@ async function signerStats(account: string): Promise<KindStats[]> {
   const directory = join(account, SIGNER_DIRECTORY);
   const stats: KindStats[] = [];
   for (const network of await readdir(directory).catch(() => [])) {
-    if (!(await isDatabase(join(directory, network)))) continue;
-    const shadow = await openShadow(join(directory, network));
     try {
-      stats.push(await totalStats(shadow.store, `signer's record of ${network.slice(0, 8)}`));
-    } finally {
-      await shadow.close();
+      const record = await readSigner(join(directory, network));
+      if (record === undefined) continue;
+      const name = `signer's record of ${network.slice(0, 8)}`;
+      stats.push(await totalStats(record.store, name).finally(() => record.close()));
+    } catch (error) {
+      throw asRecordError(error);
     }
   }
   return stats;
+}
+
+/** A journal, or the LevelDB of an older ccoin that did not run since. Undefined if there is neither. */
+async function readSigner(directory: string): Promise<Pick<Shadow, 'store' | 'close'> | undefined> {
+  const journal = await readJournal(directory);
+  if (journal !== undefined) return { store: journal.entries, close: () => journal.entries.close() };
+  return (await isDatabase(directory)) ? await openShadow(directory) : undefined;
 }
 
 async function filesBeside(chain: string, account: string | undefined): Promise<FileStats[]> {

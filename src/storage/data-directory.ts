@@ -7,7 +7,7 @@
  * - `<base_path>/<address>/signer/<genesis_id>/`: what a validator has signed, which must never be lost or copied
  *   without its key: it outlives a reset of the chain
  *
- * The two databases each have LevelDB's own lock, so no second process can use them.
+ * Both have a lock, LevelDB's own, so no second process can use them.
  */
 import { join } from 'node:path';
 import type { Address, Hash } from '../protocol/bytes.js';

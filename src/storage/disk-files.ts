@@ -2,6 +2,7 @@
 import { type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Files, OpenFile } from '../ports/files.js';
+import { syncDirectory } from './sync-directory.js';
 
 /** Written bytes are handed to the disk in such portions, so that no other sync has to wait for hundreds of megabytes. */
 const SYNC_EVERY_BYTES = 8 * 1024 * 1024;
@@ -107,15 +108,6 @@ async function writeAll(
     unsynced = 0;
   }
   await file.sync();
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
 }
 
 function isMissing(error: unknown): boolean {

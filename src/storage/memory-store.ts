@@ -1,4 +1,4 @@
-/** `Store` in memory, for tests and the simulator: everything LevelStore does but outlive the process. */
+/** `Store` in memory: everything LevelStore does but outlive the process. For a journal's entries, tests and the simulator. */
 import type { KeyRange, Store, StoreOperation } from '../ports/store.js';
 
 export class MemoryStore implements Store {
@@ -28,11 +28,22 @@ export class MemoryStore implements Store {
     return replay(keys.map((key) => [toBytes(key), this.#valueOf(key).slice()] as const));
   }
 
+  /** What makes a store of this one out of an empty one. */
+  all(): StoreOperation[] {
+    this.#assertOpen();
+    return this.#keys.map((key) => ({ key: toBytes(key), value: this.#valueOf(key).slice() }));
+  }
+
   async write(operations: readonly StoreOperation[], _options: { sync: boolean }): Promise<void> {
+    this.apply(operations);
+  }
+
+  apply(operations: readonly StoreOperation[]): void {
     this.#assertOpen();
     for (const { key, value } of operations) {
       if (value === null) this.#delete(toText(key));
-      else this.#put(toText(key), value.slice());
+      // A Buffer's own slice would share its memory.
+      else this.#put(toText(key), new Uint8Array(value));
     }
   }
 

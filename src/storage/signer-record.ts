@@ -29,8 +29,8 @@ const MESSAGE_PREFIX = 2;
 /** There while the record may be an older one than was written. */
 const DOUBT_KEY = Uint8Array.of(3);
 const RECORD_VERSION = 1;
-/** No key is as long as this one. */
-const EVERYTHING: KeyRange = { from: new Uint8Array(0), to: new Uint8Array(16).fill(0xff), limit: 1 };
+/** All of its store: no key is as long as the upper bound. */
+export const WHOLE_RECORD: KeyRange = { from: new Uint8Array(0), to: new Uint8Array(16).fill(0xff) };
 
 export class SignerRecordStore {
   readonly #store: Store;
@@ -70,7 +70,7 @@ export class SignerRecordStore {
     if (this.#state !== null || this.#doubtful) return;
     let written = false;
     try {
-      for await (const _ of this.#store.entries(EVERYTHING)) written = true;
+      for await (const _ of this.#store.entries({ ...WHOLE_RECORD, limit: 1 })) written = true;
     } catch (error) {
       throw damageOf('its state', error);
     }
@@ -128,10 +128,6 @@ export class SignerRecordStore {
     this.#count = count;
     await this.#store.write(operations, { sync: true });
   }
-
-  close(): Promise<void> {
-    return this.#store.close();
-  }
 }
 
 function messageKey(height: number, index: number): Uint8Array {
@@ -181,10 +177,14 @@ function readable<T>(what: string, read: () => T): T {
   }
 }
 
-/** What the store says of a damaged entry is advice for a chain. */
 function damageOf(what: string, error: unknown): unknown {
   if (error instanceof ProtocolError)
     return recordDamaged(`${what} is not readable (${error.message})`, error);
+  return asRecordError(error);
+}
+
+/** What a store says of damage is advice for a chain, which would make of a record one that forgot. */
+export function asRecordError(error: unknown): unknown {
   if (error instanceof StorageError && error.code === 'DAMAGED') return recordDamaged(error.why, error);
   return error;
 }

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BlockJson, CcoinClient } from '../../src/client/index.js';
 import { signerDirectory } from '../../src/storage/data-directory.js';
-import { openLevelStore } from '../../src/storage/level-store.js';
+import { readJournal } from '../../src/storage/journal-store.js';
 import { SignerRecordStore } from '../../src/storage/signer-record.js';
 import { ccoin } from '../support/node-process.js';
 import type { Member } from './member.js';
@@ -109,16 +109,13 @@ function nothingLost(network: Network, chain: readonly BlockJson[]): void {
 
 /** A validator's record knows all that was heard of it: nothing left it that the record had not kept before. */
 async function recordHolds({ genesis, witness }: Network, { name, home, address }: Member): Promise<void> {
-  const store = await openLevelStore(signerDirectory(home.path, address, genesis.id));
-  try {
-    const record = SignerRecordStore.open(store);
-    const height = record.state?.height ?? 0;
-    const heard = witness.highest(address);
-    must(height >= heard, `${name} was heard at height ${heard}, and its record is of height ${height}`);
-    for (const { kind, wire } of record.messages()) witness.add(witness.wordOf(kind, wire));
-  } finally {
-    await store.close();
-  }
+  const journal = await readJournal(signerDirectory(home.path, address, genesis.id));
+  must(journal?.damage === null, `${name} has no record, or: ${journal?.damage}`);
+  const record = SignerRecordStore.open(journal.entries);
+  const height = record.state?.height ?? 0;
+  const heard = witness.highest(address);
+  must(height >= heard, `${name} was heard at height ${heard}, and its record is of height ${height}`);
+  for (const { kind, wire } of record.messages()) witness.add(witness.wordOf(kind, wire));
 }
 
 async function sound({ name, home }: Member): Promise<void> {

@@ -11,8 +11,8 @@ import { acceptLostRecord } from './lost-record.js';
 
 const FLIPS = { short: 2, long: 15 };
 const FOLLOWED_BLOCKS = 3;
-/** What holds data; LevelDB's LOCK is empty, and its LOG is for people. */
-const DATA_FILE = /^(\d+\.(log|ldb)|MANIFEST-\d+|CURRENT)$/;
+/** What holds data; LevelDB's LOCK is empty, and its LOG is for people. A signer's record is a journal. */
+const DATA_FILE = /^(\d+\.(log|ldb)|MANIFEST-\d+|CURRENT|journal)$/;
 const ONE_SENTENCE = /^ccoin cnode: [^\n]*(damaged|signer's record)[^\n]*\n$/;
 
 export const flip: Scenario = {
@@ -106,12 +106,12 @@ function mustSay({ code, errors }: Ended, where: string): void {
   must(code === 1 && ONE_SENTENCE.test(errors), `${where}: it ended with ${code}: ${errors}`);
 }
 
-/** @returns where it was, for people */
+/** One that was written: what a journal has not come to yet is zeros. @returns where it was, for people */
 async function flipByte(directory: string, chance: Chance): Promise<string> {
   const name = chance.pick((await readdir(directory)).filter((each) => DATA_FILE.test(each)).sort());
   const path = join(directory, name);
   const bytes = await readFile(path);
-  const at = chance.below(bytes.length);
+  const at = chance.below(bytes.findLastIndex((byte) => byte !== 0) + 1);
   bytes[at] = (bytes[at] ?? 0) ^ (1 << chance.below(8));
   await writeFile(path, bytes);
   return `byte ${at} of the ${bytes.length} of ${path}`;

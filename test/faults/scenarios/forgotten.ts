@@ -1,5 +1,5 @@
 /** A record that loses its last words to a damaged disk, while the height that they are of is still open. */
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { signerDirectory } from '../../../src/storage/data-directory.js';
 import type { Member } from '../member.js';
@@ -7,7 +7,7 @@ import type { Network } from '../network.js';
 import { must, type Scenario } from '../scenario.js';
 import type { Word } from '../witness.js';
 
-/** Of the end of what it signed, to find it by in the log of the database. */
+/** Of the end of what it signed, to find it by in the journal. */
 const TRACE_BYTES = 32;
 /** So long its words are under way: they can be stopped after they were heard. */
 const HELD_BACK_MS = 1_000;
@@ -62,13 +62,11 @@ async function untilProposedInVain(network: Network, leader: Member): Promise<Wo
   return proposal;
 }
 
-/** LevelDB leaves out what has a wrong checksum in its log, and all that was written soon after it. */
+/** A journal leaves out what has a wrong checksum, and all that was written after it. */
 async function forget({ genesis }: Network, { home, address }: Member, { wire }: Word): Promise<void> {
-  const directory = signerDirectory(home.path, address, genesis.id);
-  const logs = (await readdir(directory)).filter((name) => name.endsWith('.log')).sort();
-  const path = join(directory, logs.at(-1) ?? 'no log');
+  const path = join(signerDirectory(home.path, address, genesis.id), 'journal');
   const bytes = await readFile(path);
-  const at = bytes.indexOf(wire.subarray(-TRACE_BYTES));
+  const at = bytes.lastIndexOf(wire.subarray(-TRACE_BYTES));
   must(at >= 0, `what was said is not in ${path}`);
   bytes[at] = (bytes[at] ?? 0) ^ 1;
   await writeFile(path, bytes);

@@ -3,8 +3,10 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { chainPlace } from '../../../src/node/chain-place.js';
 import { storageStats } from '../../../src/node/storage-stats.js';
+import { systemClock } from '../../../src/node/system-clock.js';
 import { EVERYTHING } from '../../../src/storage/keys.js';
 import { openLevelStore } from '../../../src/storage/level-store.js';
+import { openSignerStore } from '../../../src/storage/signer-store.js';
 import { BlockMaker } from '../../support/block-maker.js';
 import { directoryForEach, growTo, writeChain } from '../../support/chain-directory.js';
 import { testGenesis } from '../../support/genesis.js';
@@ -17,9 +19,12 @@ it('counts every entry of the databases once, and every file', async () => {
   await growTo(maker, BLOCKS);
   const account = await newDirectory();
   await writeChain(join(account, 'chain'), maker.stores.chain);
-  const record = await openLevelStore(join(account, 'signer', 'ab'.repeat(32)));
-  await record.write([{ key: Uint8Array.of(1), value: new Uint8Array(9) }], { sync: true });
+  const record = await openSignerStore(join(account, 'signer', 'ab'.repeat(32)), systemClock);
+  await record.store.write([{ key: Uint8Array.of(1), value: new Uint8Array(9) }], { sync: true });
   await record.close();
+  const older = await openLevelStore(join(account, 'signer', 'cd'.repeat(32)));
+  await older.write([{ key: Uint8Array.of(1), value: new Uint8Array(9) }], { sync: true });
+  await older.close();
   await mkdir(join(account, '.keys'));
   await writeFile(join(account, '.keys', 'id_rsa'), 'a key');
 
@@ -34,8 +39,9 @@ it('counts every entry of the databases once, and every file', async () => {
     'index of transactions': BLOCKS - 1 - 2,
     'public keys': 1,
     "signer's record of abababab": 1,
+    "signer's record of cdcdcdcd": 1,
   });
-  let [count, bytes] = [1, 10];
+  let [count, bytes] = [2, 20];
   for await (const [key, value] of maker.stores.chain.entries(EVERYTHING)) {
     count++;
     bytes += key.length + value.length;
